@@ -1,0 +1,44 @@
+import type { ColumnType, Generated } from "kysely";
+import type { Digest, Hex } from "../digest.ts";
+import type { Platform } from "../platform.ts";
+import type { Repository, Tag } from "../reference.ts";
+
+/**
+ * The tables of the catalog. Sizes are in bytes, times are ISO 8601 in UTC. What a published generation holds is
+ * told by `platform_blob` alone: the blobs with `since <= n` and (`until` empty or `> n`).
+ */
+export interface CatalogSchema {
+  repository: { name: Repository };
+  tag: { repository: Repository; name: Tag; digest: Digest };
+  manifest: {
+    digest: Digest;
+    mediaType: string;
+    /** The exact bytes, as the source sent them. */
+    bytes: Uint8Array;
+    /** The type it is found under among referrers; empty for a plain index. */
+    artifactType: string | null;
+    /** What it refers to, when it is a signature, an attestation and the like. */
+    subject: Digest | null;
+    /** Its own annotations, as JSON, for the answer of the referrers API. */
+    annotations: string | null;
+  };
+  /** Which manifests can be asked for by digest in which repository. */
+  repositoryManifest: { repository: Repository; digest: Digest };
+  /** What a manifest points at, in its order. */
+  manifestRef: { parent: Digest; position: number; child: Digest; role: "config" | "layer" | "manifest" };
+  /** The platforms that a manifest's blobs are published under. */
+  manifestPlatform: { digest: Digest; platform: Platform };
+  /** Every blob that is in the store; `content` is kept for configurations, which are served from the catalog. */
+  blob: { digest: Digest; size: number; content: Uint8Array | null };
+  /** A blob in a platform of the tree, from which generation on and, once dropped, until which. */
+  platformBlob: { platform: Platform; digest: Digest; since: number; until: number | null };
+  generation: { platform: Platform; number: number; time: string; files: number; bytes: number; listSha256: Hex };
+  /**
+   * A manifest as it is served with `urls` on its layers, kept as its recipe: the same original and URLs make the same
+   * bytes, on every instance and after every restart. `urls` is the recipe as JSON; the mirror list's delivery/recipe.ts
+   * says what it holds.
+   */
+  variant: { digest: Digest; original: Digest; urls: string; createdAt: ColumnType<string, string, never> };
+  /** `revision` counts the changes that the mirror list must notice. */
+  meta: { key: "revision"; value: Generated<number> };
+}

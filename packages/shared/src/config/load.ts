@@ -1,0 +1,105 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { isMap, LineCounter, parseDocument } from "yaml";
+import type { z } from "zod";
+import { messageOf, NearlayerError } from "../errors.ts";
+import { type Config, configSchema } from "./schema.ts";
+
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Reads and checks a configuration file whole. Paths in it are relative to the file. Throws CONFIG_INVALID with a line
+ * for everything that is wrong: file, line, key and reason.
+ */
+export function loadConfig(file: string): Config {
+  return resolvePaths(parseConfig(readText(file), file), dirname(resolve(file)));
+}
+
+function readText(file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new NearlayerError("CONFIG_INVALID", `${file}: cannot be read: ${messageOf(cause)}`, {
+      cause,
+      hint: "name the configuration file with --config FILE",
+    });
+  }
+  if (text.length > MAX_CONFIG_BYTES) throw new NearlayerError("CONFIG_INVALID", `${file}: larger than 4 MiB`);
+  return text;
+}
+
+/** Checks the text of a configuration; `file` is only for the messages, and paths stay as they are written. */
+export function parseConfig(text: string, file: string): Config {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const broken = document.errors[0];
+  if (broken) {
+    const { line, col } = lineCounter.linePos(broken.pos[0]);
+    throw new NearlayerError("CONFIG_INVALID", `${file}:${line}:${col}: not YAML: ${broken.message}`);
+  }
+  const result = configSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  if (result.success) return result.data;
+  const lineOf = (path: readonly PropertyKey[]): number | undefined => {
+    // A key that is missing has no place of its own: its parent's is the nearest.
+    for (let depth = path.length; depth > 0; depth--) {
+      const node = document.getIn(path.slice(0, depth), true);
+      const pair = document.getIn(path.slice(0, depth - 1), true);
+      const key = isMap(pair) ? pair.items.find((item) => String(item.key) === String(path[depth - 1]))?.key : node;
+      const range = (key as { range?: readonly [number, number, number] } | undefined)?.range;
+      if (range) return lineCounter.linePos(range[0]).line;
+    }
+    return undefined;
+  };
+  const lines = result.error.issues.flatMap((issue) => describe(issue, file, lineOf));
+  throw new NearlayerError("CONFIG_INVALID", lines.join("\n"));
+}
+
+function describe(
+  issue: z.core.$ZodIssue,
+  file: string,
+  lineOf: (path: readonly PropertyKey[]) => number | undefined,
+): string[] {
+  const at = (path: readonly PropertyKey[], reason: string) => {
+    const line = lineOf(path);
+    return `${file}${line === undefined ? "" : `:${line}`}: ${path.length === 0 ? "" : `${formatPath(path)}: `}${reason}`;
+  };
+  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => at([...issue.path, key], "unknown key"));
+  return [at(issue.path, issue.message)];
+}
+
+function formatPath(path: readonly PropertyKey[]): string {
+  return path
+    .map((part, index) => (typeof part === "number" ? `[${part}]` : `${index === 0 ? "" : "."}${String(part)}`))
+    .join("");
+}
+
+function resolvePaths(config: Config, folder: string): Config {
+  const path = (value: string) => resolve(folder, value);
+  const { country, asn, city } = config.mirrorlist.geoip;
+  return {
+    ...config,
+    catalog: isPostgres(config.catalog) ? config.catalog : path(config.catalog),
+    root: path(config.root),
+    publish: {
+      ...config.publish,
+      ...(config.publish.key === undefined ? {} : { key: path(config.publish.key) }),
+      targets: config.publish.targets.map((target) =>
+        target.kind === "local" ? { ...target, destination: `${path(target.destination)}/` } : target,
+      ),
+    },
+    mirrorlist: {
+      ...config.mirrorlist,
+      geoip: {
+        ...(country === undefined ? {} : { country: path(country) }),
+        ...(asn === undefined ? {} : { asn: path(asn) }),
+        ...(city === undefined ? {} : { city: path(city) }),
+      },
+    },
+  };
+}
+
+/** Is the catalog a PostgreSQL database, rather than a file? */
+export function isPostgres(catalog: string): boolean {
+  return /^postgres(?:ql)?:\/\//.test(catalog);
+}

@@ -1,0 +1,134 @@
+import { z } from "zod";
+import { messageOf } from "../errors.ts";
+import { isPlatform, type Platform } from "../platform.ts";
+import { parseTarget } from "./target.ts";
+
+/**
+ * The configuration, one file for both programs. Its keys are a contract: operators' files and playbooks rely on
+ * them. Strict everywhere, so that a misspelt key is an error and not a silent default.
+ */
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A duration such as `500ms`, `60s`, `10m`, `12h` or `7d`; in milliseconds once read. */
+const duration = z.string().transform((text, context) => {
+  const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text);
+  if (match) return Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
+  context.addIssue({ code: "custom", message: `not a duration: ${text} (use 60s, 10m, 12h, 7d)` });
+  return z.NEVER;
+});
+
+const httpUrl = z.url({ protocol: /^https?$/, error: "not an http or https URL" }).refine(
+  (text) => {
+    const url = new URL(text);
+    return url.username === "" && url.password === "" && url.hash === "";
+  },
+  { error: "a URL without user, password and fragment, please: secrets come from files or the environment" },
+);
+
+const folderUrl = httpUrl.transform((text) => (text.endsWith("/") ? text : `${text}/`));
+
+const platform = z.custom<Platform>((value) => typeof value === "string" && isPlatform(value), {
+  error: "not a platform (linux-amd64, linux-arm-v7, noarch, …)",
+});
+
+const cidr = z.union([z.cidrv4(), z.cidrv6()], { error: "not a netblock (192.0.2.0/24, 2001:db8::/32)" });
+
+const target = z.string().transform((text, context) => {
+  try {
+    return parseTarget(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: messageOf(error) });
+    return z.NEVER;
+  }
+});
+
+const listen = z.string().transform((text, context) => {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match && port <= 65_535) return { host: match[1] ?? match[2] ?? "", port };
+  context.addIssue({ code: "custom", message: `not HOST:PORT: ${text}` });
+  return z.NEVER;
+});
+
+const delivery = z.enum(["auto", "urls", "redirect"]);
+
+const source = z.strictObject({
+  url: httpUrl.transform((text) => text.replace(/\/+$/, "")),
+  repositories: z.array(z.string().min(1)).min(1).default(["**"]),
+  exclude: z.array(z.string().min(1)).default([]),
+  tags: z.array(z.string().min(1)).min(1).default(["**"]),
+  platforms: z.array(z.string().min(1)).min(1).default(["**"]),
+  concurrency: z.int().min(1).max(256).default(16),
+});
+
+const publish = z.strictObject({
+  targets: z.array(target).default([]),
+  /** The Ed25519 key, PEM, that signs GENERATION; made by `syncer key generate`. Without it, it is not signed. */
+  key: z.string().min(1).optional(),
+  /** The name the key signs under, as signed notes want it; by custom a host name. */
+  keyName: z
+    .string()
+    .regex(/^[^\s+]+$/, "no spaces and no plus signs")
+    .default("nearlayer"),
+});
+
+const geoip = z.strictObject({
+  country: z.string().min(1).optional(),
+  asn: z.string().min(1).optional(),
+  city: z.string().min(1).optional(),
+});
+
+const mirrorlist = z.strictObject({
+  listen: listen.default({ host: "127.0.0.1", port: 5000 }),
+  delivery: delivery.default("auto"),
+  /** Globs of repositories with a delivery of their own; the first that matches counts. */
+  deliveries: z.array(z.strictObject({ repositories: z.array(z.string().min(1)).min(1), delivery })).default([]),
+  trustedProxies: z.array(cidr).default([]),
+  origin: z.union([z.literal("serve"), folderUrl], { error: "neither serve nor a URL" }).default("serve"),
+  /** How clients reach the mirror list, for the URLs that it writes into manifests; else from Host and the proxies. */
+  publicUrl: httpUrl.transform((text) => text.replace(/\/+$/, "")).optional(),
+  geoip: geoip.default({}),
+});
+
+export const mirrorSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, "lower-case letters, digits, dots and dashes, at most 63"),
+  url: folderUrl,
+  country: z.string().regex(/^[A-Z]{2}$/, "not a country: two capital letters (ISO 3166-1)"),
+  /** Mbit/s. */
+  bandwidth: z.number().positive().max(10_000_000).default(100),
+  /** All platforms when left out. */
+  platforms: z.array(platform).min(1).optional(),
+  contact: z.string().max(200).optional(),
+  asn: z.int().min(1).max(4_294_967_295).optional(),
+  netblocks: z.array(cidr).max(1000).default([]),
+  private: z.boolean().default(false),
+  allowPrivateAddress: z.boolean().default(false),
+  disabled: z.boolean().default(false),
+});
+
+export const configSchema = z.strictObject({
+  catalog: z.string().min(1).default("./data/catalog.db"),
+  root: z.string().min(1).default("./data/root"),
+  source: source.optional(),
+  publish: publish.prefault({}),
+  mirrorlist: mirrorlist.prefault({}),
+  mirrors: z
+    .array(mirrorSchema)
+    .default([])
+    .superRefine((mirrors, context) => {
+      for (const [index, { name }] of mirrors.entries()) {
+        if (mirrors.findIndex((other) => other.name === name) !== index) {
+          context.addIssue({ code: "custom", path: [index, "name"], message: `a second mirror with the name ${name}` });
+        }
+      }
+    }),
+  crawler: z.strictObject({ interval: duration.default(60_000) }).prefault({}),
+});
+
+/** A mirror as the operator declares it. */
+export type DeclaredMirror = z.output<typeof mirrorSchema>;
+export type Delivery = z.output<typeof delivery>;
+export type SourceConfig = z.output<typeof source>;
+/** The configuration as both programs use it: defaults filled in, paths absolute. */
+export type Config = z.output<typeof configSchema>;
