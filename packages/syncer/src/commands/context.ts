@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { type Catalog, openCatalog } from "@nearlayer/shared/catalog/open";
+import type { Config } from "@nearlayer/shared/config/schema";
+import { messageOf, NearlayerError } from "@nearlayer/shared/errors";
+import { createSigner, type Signer } from "@nearlayer/shared/note";
+import { lockStore } from "../store/lock.ts";
+
+/** What a command that changes the store works with. */
+export interface StoreContext {
+  readonly config: Config;
+  readonly catalog: Catalog;
+  readonly root: string;
+  readonly signer: Signer | undefined;
+}
+
+/** Runs `work` with the store locked and the catalog open, and lets go of both whatever happens. */
+export async function withStore<T>(
+  config: Config,
+  command: string,
+  work: (context: StoreContext) => Promise<T>,
+): Promise<T> {
+  // What can be wrong with the configuration is found before anything is touched.
+  const signer = readSigner(config);
+  using _lock = lockStore(config.root, command);
+  const catalog = await openCatalog(config.catalog);
+  try {
+    return await work({ config, catalog, root: config.root, signer });
+  } finally {
+    await catalog.destroy();
+  }
+}
+
+function readSigner({ publish: { key, keyName } }: Config): Signer | undefined {
+  if (key === undefined) return undefined;
+  let pem: string;
+  try {
+    pem = readFileSync(key, "utf8");
+  } catch (cause) {
+    throw new NearlayerError("CONFIG_INVALID", `publish.key ${key}: cannot be read: ${messageOf(cause)}`, {
+      cause,
+      hint: "make one with `syncer key generate FILE`",
+    });
+  }
+  return createSigner(keyName, pem);
+}

@@ -1,0 +1,48 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { digestOf } from "@nearlayer/shared/digest";
+import { parsePlatform } from "@nearlayer/shared/platform";
+import { pubBlobPath, storeBlobPath } from "@nearlayer/shared/tree";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { BLOB_MTIME } from "../store/ingest.ts";
+import { linkBlob } from "./tree.ts";
+
+const digest = digestOf("layer");
+const amd64 = parsePlatform("linux-amd64");
+const arm64 = parsePlatform("linux-arm64");
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "nearlayer-tree-"));
+  const stored = storeBlobPath(root, digest);
+  mkdirSync(dirname(stored), { recursive: true });
+  writeFileSync(stored, "layer");
+  utimesSync(stored, BLOB_MTIME, BLOB_MTIME);
+  chmodSync(stored, 0o444);
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const inode = (path: string) => statSync(path).ino;
+
+test("a blob of two platforms is one file with three names", async () => {
+  await linkBlob(root, amd64, digest);
+  await linkBlob(root, arm64, digest);
+  const stored = storeBlobPath(root, digest);
+  expect(inode(pubBlobPath(root, amd64, digest))).toBe(inode(stored));
+  expect(inode(pubBlobPath(root, arm64, digest))).toBe(inode(stored));
+  expect(statSync(stored).nlink).toBe(3);
+});
+
+test("only a new name makes a folder to flush", async () => {
+  expect(await linkBlob(root, amd64, digest)).toBe(dirname(pubBlobPath(root, amd64, digest)));
+  expect(await linkBlob(root, amd64, digest)).toBeUndefined();
+});
+
+test("another file under the name is replaced", async () => {
+  const path = pubBlobPath(root, amd64, digest);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, "something else");
+  await linkBlob(root, amd64, digest);
+  expect(inode(path)).toBe(inode(storeBlobPath(root, digest)));
+});

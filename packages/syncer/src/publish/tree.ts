@@ -1,0 +1,70 @@
+import { copyFile, link, open, rename, rm, stat, utimes } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type Digest, hexOf } from "@nearlayer/shared/digest";
+import { NearlayerError, systemCode } from "@nearlayer/shared/errors";
+import type { Platform } from "@nearlayer/shared/platform";
+import { ingestDir, pubBlobPath, storeBlobPath } from "@nearlayer/shared/tree";
+import { ensureFolder, syncFolder } from "../store/durable.ts";
+import { BLOB_MTIME } from "../store/ingest.ts";
+
+/**
+ * Shows a stored blob under a platform of the tree, as another name of the same file. Returns the folder that has to be
+ * flushed, or undefined when the blob was there.
+ */
+export async function linkBlob(root: string, platform: Platform, digest: Digest): Promise<string | undefined> {
+  const path = pubBlobPath(root, platform, digest);
+  const stored = storeBlobPath(root, digest);
+  try {
+    await ensureFolder(dirname(path));
+    await link(stored, path);
+    return dirname(path);
+  } catch (error) {
+    switch (systemCode(error)) {
+      case "EEXIST":
+        return (await isSameBlob(stored, path)) ? undefined : await replace(root, stored, path, digest);
+      case "EMLINK":
+        // A file can have only so many names (65,000 on ext4): from there on, a file of its own.
+        return copyBlob(root, stored, path, digest);
+      case "EXDEV":
+        throw new NearlayerError("CONFIG_INVALID", `${root}: store/ and pub/ are not on one file system`, {
+          cause: error,
+          hint: "the tree is made of hardlinks: keep the whole of root on one file system",
+        });
+      default:
+        throw error;
+    }
+  }
+}
+
+/** The same file, or a copy made where a file could have no more names. Both have the size and the constant time. */
+async function isSameBlob(stored: string, path: string): Promise<boolean> {
+  const [a, b] = await Promise.all([stat(stored), stat(path)]);
+  return a.ino === b.ino || (a.size === b.size && b.mtimeMs === BLOB_MTIME * 1000);
+}
+
+const temporaryOf = (root: string, digest: Digest) => join(ingestDir(root), `link-${hexOf(digest)}`);
+
+async function replace(root: string, stored: string, path: string, digest: Digest): Promise<string> {
+  const temporary = temporaryOf(root, digest);
+  await ensureFolder(dirname(temporary));
+  await rm(temporary, { force: true });
+  await link(stored, temporary);
+  await rename(temporary, path);
+  await syncFolder(dirname(temporary));
+  return dirname(path);
+}
+
+async function copyBlob(root: string, stored: string, path: string, digest: Digest): Promise<string> {
+  const temporary = temporaryOf(root, digest);
+  await ensureFolder(dirname(temporary));
+  await copyFile(stored, temporary);
+  await utimes(temporary, BLOB_MTIME, BLOB_MTIME);
+  const handle = await open(temporary, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, path);
+  return dirname(path);
+}
