@@ -58,7 +58,7 @@ export async function recordImage(catalog: Catalog, image: ImageRecord): Promise
     await transaction
       .insertInto("tag")
       .values({ repository: image.repository, name: image.tag, digest: image.digest })
-      .onConflict((c) => c.columns(["repository", "name"]).doUpdateSet({ digest: image.digest }))
+      .onConflict((c) => c.columns(["repository", "name"]).doUpdateSet({ digest: image.digest, missing: 0 }))
       .execute();
     await bumpRevision(transaction);
   });

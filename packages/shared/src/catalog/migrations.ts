@@ -21,6 +21,7 @@ export const MIGRATIONS: Record<string, Migration> = {
         .addColumn("repository", "text", (c) => c.notNull())
         .addColumn("name", "text", (c) => c.notNull())
         .addColumn("digest", "text", (c) => c.notNull())
+        .addColumn("missing", "integer", (c) => c.notNull().defaultTo(0))
         .addPrimaryKeyConstraint("tag_pk", ["repository", "name"])
         .execute();
       await table("manifest")
@@ -30,6 +31,7 @@ export const MIGRATIONS: Record<string, Migration> = {
         .addColumn("artifact_type", "text")
         .addColumn("subject", "text")
         .addColumn("annotations", "text")
+        .addColumn("unneeded_since", "text")
         .execute();
       await table("repository_manifest")
         .addColumn("repository", "text", (c) => c.notNull())
@@ -59,6 +61,7 @@ export const MIGRATIONS: Record<string, Migration> = {
         .addColumn("digest", "text", (c) => c.notNull())
         .addColumn("since", "integer", (c) => c.notNull())
         .addColumn("until", "integer")
+        .addColumn("tombstoned_at", "text")
         .addPrimaryKeyConstraint("platform_blob_pk", ["platform", "digest"])
         .execute();
       await db.schema

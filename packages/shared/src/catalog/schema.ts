@@ -9,7 +9,8 @@ import type { Repository, Tag } from "../reference.ts";
  */
 export interface CatalogSchema {
   repository: { name: Repository };
-  tag: { repository: Repository; name: Tag; digest: Digest };
+  /** `missing` counts the complete listings in a row that the tag was not in; it is removed after two. */
+  tag: { repository: Repository; name: Tag; digest: Digest; missing: Generated<number> };
   manifest: {
     digest: Digest;
     mediaType: string;
@@ -21,6 +22,8 @@ export interface CatalogSchema {
     subject: Digest | null;
     /** Its own annotations, as JSON, for the answer of the referrers API. */
     annotations: string | null;
+    /** Since when no tag leads to it any more; it is removed after the grace period. */
+    unneededSince: Generated<string | null>;
   };
   /** Which manifests can be asked for by digest in which repository. */
   repositoryManifest: { repository: Repository; digest: Digest };
@@ -30,8 +33,17 @@ export interface CatalogSchema {
   manifestPlatform: { digest: Digest; platform: Platform };
   /** Every blob that is in the store; `content` is kept for configurations, which are served from the catalog. */
   blob: { digest: Digest; size: number; content: Uint8Array | null };
-  /** A blob in a platform of the tree, from which generation on and, once dropped, until which. */
-  platformBlob: { platform: Platform; digest: Digest; since: number; until: number | null };
+  /**
+   * A blob in a platform of the tree, from which generation on and, once dropped, until which. A tombstone stands from
+   * the moment that no manifest needs it: nobody is sent to a mirror for it any more.
+   */
+  platformBlob: {
+    platform: Platform;
+    digest: Digest;
+    since: number;
+    until: number | null;
+    tombstonedAt: Generated<string | null>;
+  };
   generation: { platform: Platform; number: number; time: string; files: number; bytes: number; listSha256: Hex };
   /**
    * A manifest as it is served with `urls` on its layers, kept as its recipe: the same original and URLs make the same

@@ -1,3 +1,4 @@
+import type { Selectable } from "kysely";
 import type { Digest } from "../digest.ts";
 import type { Generation } from "../generation.ts";
 import type { Platform } from "../platform.ts";
@@ -32,7 +33,7 @@ export async function readRepositoryManifests(catalog: Catalog): Promise<{ repos
 export async function* readManifests(
   catalog: Catalog,
   digests: readonly Digest[],
-): AsyncGenerator<CatalogSchema["manifest"][]> {
+): AsyncGenerator<Selectable<CatalogSchema["manifest"]>[]> {
   for (let start = 0; start < digests.length; start += CHUNK) {
     const chunk = digests.slice(start, start + CHUNK);
     yield await catalog.selectFrom("manifest").selectAll().where("digest", "in", chunk).execute();
