@@ -7,9 +7,9 @@ import { type Network, startNetwork } from "../lib/network.ts";
 import { temporaryFolder } from "../lib/process/folder.ts";
 import { expectOk } from "../lib/process/run.ts";
 import { whyNot } from "../lib/requirements.ts";
-import { type DemoImage, layersHere, pushDemoImages } from "./images.ts";
+import { type DemoImage, pushDemoImages } from "./images.ts";
 import { countryName, printCommands, printMissing, printPulls } from "./print.ts";
-import { availableClients, faults, mirrorsInUse, type Pull, pullFromEach } from "./pulls.ts";
+import { availableClients, faults, type Pull, pullFromEach } from "./pulls.ts";
 
 const mirrors = [
   { name: "example-jp", country: "JP" },
@@ -68,11 +68,10 @@ async function show(dir: string, stack: AsyncDisposableStack, keep: boolean): Pr
   );
   const images = await fillMirrors(network);
   const [image] = images;
-  const [layer] = image === undefined ? [] : layersHere(image);
-  if (image === undefined || layer === undefined) throw new Error("there is no image to pull");
+  if (image === undefined) throw new Error("there is no image to pull");
   await step("mirrorlist serve: checks the mirrors and answers", async () => {
     await network.serve();
-    await mirrorsInUse(network, layer.digest, image.repository);
+    await network.untilFresh();
   });
   const pulls = await pullEverywhere(network, image, dir);
   const wrong = pulls.flatMap((pull) => {

@@ -2,7 +2,6 @@ import { type Client, type ClientName, clientNames, type RunningClient } from ".
 import { startClient } from "../lib/clients/start.ts";
 import type { Country, Network } from "../lib/network.ts";
 import { expectOk, type RunResult } from "../lib/process/run.ts";
-import { until } from "../lib/process/until.ts";
 import { whyNot } from "../lib/requirements.ts";
 import { observe, servedBy, type Traffic } from "../lib/traffic.ts";
 import { type DemoImage, layersHere } from "./images.ts";
@@ -75,30 +74,4 @@ export function faults(
       ({ digest, bytes, from }) =>
         `${client} in ${country}: ${image}, layer ${digest}: ${bytes} of ${whole.get(digest)} bytes came from ${from}, expected all from ${mirror}`,
     );
-}
-
-/**
- * Waits until the mirror list has seen that the mirrors work. It is asked for a layer from addresses that no client of
- * the demo has, each once, since a second request for a layer would say that the first one had failed.
- */
-export async function mirrorsInUse(network: Network, digest: string, repository: string): Promise<void> {
-  let host = 1;
-  for (const [country, network24] of [
-    ["JP", "130.69.251"],
-    ["DE", "134.76.10"],
-  ] as const) {
-    const mirror = [...network.mirrors].find(([name]) => name.endsWith(country.toLowerCase()))?.[1];
-    const check = async () => {
-      const headers = { "x-forwarded-for": `${network24}.${host++}` };
-      const url = `${network.mirrorlistUrl}/v2/${repository}/blobs/${digest}`;
-      const response = await fetch(url, { headers, redirect: "manual" });
-      await response.body?.cancel();
-      return mirror !== undefined && response.headers.get("location")?.startsWith(mirror.url);
-    };
-    await until(check, {
-      what: `the mirror list to send a client in ${country} to ${mirror?.url}`,
-      every: 200,
-      within: 20_000,
-    });
-  }
 }

@@ -7,7 +7,6 @@ import { sampleImage } from "../lib/images/samples.ts";
 import { type Network, startNetwork } from "../lib/network.ts";
 import { type TemporaryFolder, temporaryFolder } from "../lib/process/folder.ts";
 import { expectOk } from "../lib/process/run.ts";
-import { until } from "../lib/process/until.ts";
 import { skipUnless, whyNot } from "../lib/requirements.ts";
 import { observe, servedBy } from "../lib/traffic.ts";
 
@@ -36,7 +35,7 @@ describe("pulling through the mirror list", () => {
     expectOk(await network.publish());
     await network.pullMirrors();
     await network.serve();
-    await until(() => mirrorsAreFresh(network), { what: "both mirrors to be fresh", within: 10_000, every: 100 });
+    await network.untilFresh();
   });
 
   afterAll(async () => {
@@ -66,10 +65,3 @@ describe("pulling through the mirror list", () => {
     }
   }
 });
-
-/** Does the mirror list send to every mirror? */
-async function mirrorsAreFresh(network: Network | undefined): Promise<boolean> {
-  const response = await fetch(`${network?.mirrorlistUrl}/mirrors.json`);
-  const { mirrors } = (await response.json()) as { mirrors: { state: string }[] };
-  return mirrors.length === MIRRORS.length && mirrors.every(({ state }) => state === "active");
-}

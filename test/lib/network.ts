@@ -10,6 +10,7 @@ import { type RsyncDaemon, startRsyncDaemon } from "./peers/rsyncd.ts";
 import type { Daemon } from "./process/daemon.ts";
 import { freePort } from "./process/ports.ts";
 import type { RunResult } from "./process/run.ts";
+import { until } from "./process/until.ts";
 
 /** A country that clients and mirrors of a test can be in. */
 export type Country = keyof typeof addressIn;
@@ -53,6 +54,8 @@ export interface Network extends AsyncDisposable {
   pullMirrors(): Promise<void>;
   /** Starts the mirror list; it ends with the network. */
   serve(): Promise<Daemon>;
+  /** Waits until the mirror list has seen that every mirror shows the newest generations. */
+  untilFresh(): Promise<void>;
 }
 
 /** Starts all that is not Nearlayer itself, and writes the configuration. Nothing is synced or served yet. */
@@ -108,6 +111,21 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
       await Promise.all([...mirrors.values()].map((mirror) => mirror.pull(`${master.url}containers/`)));
     },
     serve: async () => stack.use(await startMirrorlist(config, mirrorlistUrl, join(options.dir, "mirrorlist"))),
+    async untilFresh() {
+      const check = async () => areFresh(await mirrorStates(mirrorlistUrl), options.mirrors.length);
+      await until(check, { what: "every mirror to be fresh", within: 20_000, every: 100 });
+    },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
+}
+
+/** What the mirror list thinks of every platform of every mirror. */
+async function mirrorStates(url: string): Promise<string[][]> {
+  const response = await fetch(`${url}/mirrors.json`);
+  const { mirrors } = (await response.json()) as { mirrors: { platforms: { state: string }[] }[] };
+  return mirrors.map(({ platforms }) => platforms.map(({ state }) => state));
+}
+
+function areFresh(mirrors: readonly (readonly string[])[], count: number): boolean {
+  return mirrors.length === count && mirrors.every((states) => states.length > 0 && states.every((s) => s === "fresh"));
 }
