@@ -17,7 +17,9 @@ interface Requirement {
 
 const requirements = {
   registry: { commands: ["docker-registry"] },
+  credentials: { commands: ["docker-registry", "htpasswd", "openssl"] },
   rsync: { commands: ["rsync"] },
+  ssh: { commands: ["ssh", "ssh-keygen", "sshd"], root: true },
   nginx: { commands: ["nginx"] },
   skopeo: { commands: ["skopeo"] },
   podman: { commands: ["podman"], root: true },

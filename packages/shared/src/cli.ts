@@ -1,5 +1,6 @@
 import { isNearlayerError, messageOf } from "./errors.ts";
-import { type ExitCode, exitCodeOf } from "./exit.ts";
+import { type ExitCode, exitCodeOf, isDiskFull } from "./exit.ts";
+import { Interrupted } from "./interrupt.ts";
 
 /**
  * Runs a program's `main` to its exit code. What a user can meet becomes one `error:` line (one for each, where a
@@ -15,11 +16,25 @@ export async function runMain(main: () => Promise<ExitCode>): Promise<void> {
 }
 
 function describe(error: unknown): string {
+  if (error instanceof Interrupted) return `${error.message}; the same command goes on where it stopped`;
+  if (isDiskFull(error) && !isNearlayerError(error)) {
+    return `error: no space left: ${messageOf(error)}\nhint: free some space and run the same command again`;
+  }
   if (!isNearlayerError(error)) {
     return `error: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}`;
   }
   const lines = error.message.split("\n").map((line) => `error: ${line}`);
   return [...lines, ...(error.hint === undefined ? [] : [`hint: ${error.hint}`])].join("\n");
+}
+
+/** Seconds as people read them: `45 s`, `3 min`, `2 h 5 min`, `4 d`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours >= 48) return `${Math.round(hours / 24)} d`;
+  return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
 }
 
 /** Bytes as people read them: `1.5 MB`. */

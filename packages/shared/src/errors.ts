@@ -7,6 +7,7 @@ export type ErrorCode =
   | "CONFIG_INVALID" // the configuration file is missing, unreadable or wrong
   | "SOURCE_UNREACHABLE" // the stable registry does not answer at all
   | "SOURCE_REFUSED" // the stable registry answers with an error status
+  | "SOURCE_BROKE_OFF" // the stable registry began to answer, and stopped or stalled
   | "NOT_FOUND" // a repository, tag, manifest or blob that does not exist
   | "DIGEST_MISMATCH" // bytes that do not hash to their digest
   | "SIZE_MISMATCH" // a body that is longer or shorter than declared

@@ -1,4 +1,5 @@
 import { type ErrorCode, isNearlayerError, systemCode } from "./errors.ts";
+import { Interrupted } from "./interrupt.ts";
 
 /** The exit codes of both programs; documented in the README. */
 export const EXIT = {
@@ -10,11 +11,17 @@ export const EXIT = {
   SOURCE_UNREACHABLE: 3,
   DISK_FULL: 4,
   STORE_LOCKED: 5,
+  /** 128 and the signal's number, as shells count: ended by Ctrl-C, or by a request to end. */
+  INTERRUPTED: 130,
+  TERMINATED: 143,
   /** Something that should not happen: a bug, or a broken machine. */
   INTERNAL: 70,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** SQLite's own word for it (https://www.sqlite.org/rescode.html#full). */
+const SQLITE_FULL = 13;
 
 const BY_CODE: Record<ErrorCode, ExitCode> = {
   USAGE: EXIT.USAGE,
@@ -23,6 +30,7 @@ const BY_CODE: Record<ErrorCode, ExitCode> = {
   NAME_INVALID: EXIT.USAGE,
   SOURCE_UNREACHABLE: EXIT.SOURCE_UNREACHABLE,
   SOURCE_REFUSED: EXIT.SOURCE_UNREACHABLE,
+  SOURCE_BROKE_OFF: EXIT.SOME_FAILED,
   NOT_FOUND: EXIT.SOME_FAILED,
   DIGEST_MISMATCH: EXIT.SOME_FAILED,
   SIZE_MISMATCH: EXIT.SOME_FAILED,
@@ -36,15 +44,20 @@ const BY_CODE: Record<ErrorCode, ExitCode> = {
   CATALOG_FAILED: EXIT.USAGE,
 };
 
-/** Is the cause that the disk (or its inodes, or the quota) is used up? */
+/** Is the cause, however deep, that the disk (or its inodes, or the quota) is used up? */
 export function isDiskFull(error: unknown): boolean {
-  if (isNearlayerError(error, "DISK_FULL")) return true;
   const code = systemCode(error);
-  return code === "ENOSPC" || code === "EDQUOT";
+  if (code === "ENOSPC" || code === "EDQUOT") return true;
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (isNearlayerError(current, "DISK_FULL")) return true;
+    if ("errcode" in current && current.errcode === SQLITE_FULL) return true;
+  }
+  return false;
 }
 
 /** The exit code that an error ends a command with. */
 export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof Interrupted) return error.signal === "SIGINT" ? EXIT.INTERRUPTED : EXIT.TERMINATED;
   if (isDiskFull(error)) return EXIT.DISK_FULL;
   return isNearlayerError(error) ? BY_CODE[error.code] : EXIT.INTERNAL;
 }

@@ -4,9 +4,11 @@ import { loadConfig } from "@nearlayer/shared/config/load";
 import { EXIT, type ExitCode } from "@nearlayer/shared/exit";
 import { parseReference } from "@nearlayer/shared/reference";
 import { Command, CommanderError } from "commander";
+import { registerGc } from "./cli/gc.ts";
+import { registerPublish } from "./cli/publish.ts";
+import { registerVerify } from "./cli/verify.ts";
 import { generateSigningKey } from "./commands/key.ts";
-import { publish } from "./commands/publish.ts";
-import { summarizePublish, summarizeSync } from "./commands/summary.ts";
+import { summarizeSync } from "./commands/summary.ts";
 import { sync } from "./commands/sync.ts";
 
 interface GlobalOptions {
@@ -40,14 +42,10 @@ function createProgram(end: (code: ExitCode) => void): Command {
       end(isUnreachable ? EXIT.SOURCE_UNREACHABLE : result.failures.length > 0 ? EXIT.SOME_FAILED : EXIT.OK);
     });
 
-  program
-    .command("publish")
-    .description("carry the tree to every target of the configuration: blobs first, then the state")
-    .action(async () => {
-      const result = await publish(config());
-      show(result, summarizePublish);
-      end(result.targets.every(({ ok }) => ok) ? EXIT.OK : EXIT.SOME_FAILED);
-    });
+  const cli = { program, config, show, end };
+  registerPublish(cli);
+  registerGc(cli);
+  registerVerify(cli);
 
   program
     .command("key")

@@ -32,6 +32,8 @@ export interface RegistryOptions {
   readonly dir: string;
   readonly port?: number;
   readonly storage?: string;
+  /** More top-level keys of its configuration, as YAML: `auth: {…}`. */
+  readonly config?: string;
 }
 
 export async function startRegistry(options: RegistryOptions): Promise<Registry> {
@@ -41,13 +43,14 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
   const url = `http://${host}`;
   await mkdir(storage, { recursive: true });
   const config = join(dir, "registry.yml");
-  await writeFile(config, registryConfig(host, storage));
+  await writeFile(config, `${registryConfig(host, storage)}${options.config ?? ""}\n`);
   const daemon = await startDaemon({
     name: "docker-registry",
     dir,
     command: ["docker-registry", "serve", config],
     env: { OTEL_TRACES_EXPORTER: "none" },
-    ready: async () => (await fetch(`${url}/v2/`)).ok,
+    // 401 is an answer too, of one that wants to know who asks.
+    ready: async () => [200, 401].includes((await fetch(`${url}/v2/`)).status),
   });
   const file = daemon.logFile;
   const log = accessLog({ file, parse: parseLine, settle: settleByRequest(`${url}/v2/`, file) });

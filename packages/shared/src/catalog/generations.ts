@@ -1,3 +1,4 @@
+import type { Digest } from "../digest.ts";
 import type { Generation, ListEntry } from "../generation.ts";
 import type { Platform } from "../platform.ts";
 import { bumpRevision, type Catalog } from "./open.ts";
@@ -10,6 +11,20 @@ export async function latestGeneration(catalog: Catalog, platform: Platform): Pr
     .where("platform", "=", platform)
     .orderBy("number", "desc")
     .limit(1)
+    .executeTakeFirst();
+}
+
+/** A generation of a platform, if there was one with that number. */
+export async function readGeneration(
+  catalog: Catalog,
+  platform: Platform,
+  number: number,
+): Promise<Generation | undefined> {
+  return catalog
+    .selectFrom("generation")
+    .selectAll()
+    .where("platform", "=", platform)
+    .where("number", "=", number)
     .executeTakeFirst();
 }
 
@@ -30,62 +45,112 @@ export async function latestGenerations(catalog: Catalog): Promise<Generation[]>
     .execute();
 }
 
-/** What a platform holds in a generation, sorted by digest. Cost: one row per blob of the platform. */
-export async function blobsOfGeneration(catalog: Catalog, platform: Platform, number: number): Promise<ListEntry[]> {
-  return catalog
-    .selectFrom("platformBlob")
-    .innerJoin("blob", "blob.digest", "platformBlob.digest")
-    .select(["blob.digest", "blob.size"])
-    .where("platform", "=", platform)
-    .where("since", "<=", number)
-    .where((e) => e.or([e("until", "is", null), e("until", ">", number)]))
-    .orderBy("blob.digest")
-    .execute();
+/** How many rows of a list are in memory at a time. */
+const PAGE = 5000;
+
+/** What a platform holds in a generation, sorted by digest, a page at a time. Cost: one row per blob of the platform. */
+export async function* listPages(catalog: Catalog, platform: Platform, number: number): AsyncGenerator<ListEntry[]> {
+  yield* pages((after) =>
+    catalog
+      .selectFrom("platformBlob")
+      .innerJoin("blob", "blob.digest", "platformBlob.digest")
+      .select(["platformBlob.digest", "blob.size"])
+      .where("platform", "=", platform)
+      .where("platformBlob.digest", ">", after)
+      // The same once more: else PostgreSQL reads all blobs up to there for each page.
+      .where("blob.digest", ">", after)
+      .where("since", "<=", number)
+      .where((e) => e.or([e("until", "is", null), e("until", ">", number)]))
+      .orderBy("platformBlob.digest")
+      .limit(PAGE)
+      .execute(),
+  );
 }
 
-/** What came with a generation and what went, each sorted by digest. Cost: one row per change. */
+/** A blob that came or went; its size is unknown once it has gone from the store too. */
+export interface ChangedBlob {
+  readonly digest: Digest;
+  readonly size: number | null;
+}
+
+/** What came with a generation, or went, sorted by digest, a page at a time. Cost: one row per change. */
+export async function* changePages(
+  catalog: Catalog,
+  platform: Platform,
+  number: number,
+  kind: "added" | "removed",
+): AsyncGenerator<ChangedBlob[]> {
+  yield* pages((after) => {
+    const changed = catalog
+      .selectFrom("platformBlob")
+      .leftJoin("blob", "blob.digest", "platformBlob.digest")
+      .select(["platformBlob.digest", "blob.size"])
+      .where("platform", "=", platform)
+      .where("platformBlob.digest", ">", after)
+      .orderBy("platformBlob.digest")
+      .limit(PAGE);
+    // What came and went before a generation was made was never in one.
+    return kind === "added"
+      ? changed
+          .where("since", "=", number)
+          .where((e) => e.or([e("until", "is", null), e("until", ">", number)]))
+          .execute()
+      : changed.where("until", "=", number).where("since", "<", number).execute();
+  });
+}
+
+/** All that a platform holds in a generation, in memory: for small sets. */
+export async function blobsOfGeneration(catalog: Catalog, platform: Platform, number: number): Promise<ListEntry[]> {
+  return (await Array.fromAsync(listPages(catalog, platform, number))).flat();
+}
+
+/** All that came with a generation and all that went, in memory: for small sets. */
 export async function changesOfGeneration(
   catalog: Catalog,
   platform: Platform,
   number: number,
-): Promise<{ added: ListEntry[]; removed: ListEntry[] }> {
-  const changed = (column: "since" | "until") =>
-    catalog
-      .selectFrom("platformBlob")
-      .innerJoin("blob", "blob.digest", "platformBlob.digest")
-      .select(["blob.digest", "blob.size"])
-      .where("platform", "=", platform)
-      .where(column, "=", number)
-      .orderBy("blob.digest")
-      .execute();
-  return { added: await changed("since"), removed: await changed("until") };
+): Promise<{ added: ChangedBlob[]; removed: ChangedBlob[] }> {
+  const all = async (kind: "added" | "removed") =>
+    (await Array.fromAsync(changePages(catalog, platform, number, kind))).flat();
+  return { added: await all("added"), removed: await all("removed") };
 }
 
-/** The platforms whose set of blobs has changed since their newest generation. */
+async function* pages<Row extends { digest: Digest }>(read: (after: Digest) => Promise<Row[]>): AsyncGenerator<Row[]> {
+  for (let after = "" as Digest; ; ) {
+    const rows = await read(after);
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    yield rows;
+    if (rows.length < PAGE) return;
+    after = last.digest;
+  }
+}
+
+/** The platforms whose set of blobs has changed since their newest generation. Cost: one row per manifest. */
 export async function pendingPlatforms(catalog: Catalog): Promise<Platform[]> {
-  const rows = await catalog
-    .selectFrom("platformBlob")
-    .leftJoin(
-      (e) =>
-        e
-          .selectFrom("generation")
-          .select((g) => ["platform as of", g.fn.max("number").as("newest")])
-          .groupBy("platform")
-          .as("latest"),
-      (join) => join.onRef("latest.of", "=", "platformBlob.platform"),
-    )
-    .select("platformBlob.platform")
-    .distinct()
-    .where((e) =>
-      e.or([
-        e("latest.newest", "is", null),
-        e("since", ">", e.ref("latest.newest")),
-        e("until", ">", e.ref("latest.newest")),
-      ]),
-    )
-    .orderBy("platformBlob.platform")
-    .execute();
-  return rows.map((row) => row.platform);
+  const newest = new Map((await latestGenerations(catalog)).map(({ platform, number }) => [platform, number]));
+  const used = await catalog.selectFrom("manifestPlatform").select("platform").distinct().execute();
+  const pending: Platform[] = [];
+  for (const platform of new Set([...newest.keys(), ...used.map((row) => row.platform)])) {
+    if (await hasChanged(catalog, platform, newest.get(platform) ?? 0)) pending.push(platform);
+  }
+  return pending.sort();
+}
+
+async function hasChanged(catalog: Catalog, platform: Platform, number: number): Promise<boolean> {
+  for (const column of ["since", "until"] as const) {
+    const found = await catalog
+      .selectFrom("platformBlob")
+      .select("digest")
+      .where("platform", "=", platform)
+      .where(column, ">", number)
+      // Added and dropped again in between: no change.
+      .where((e) => e.or([e("until", "is", null), e(e.ref("until"), "!=", e.ref("since"))]))
+      .limit(1)
+      .executeTakeFirst();
+    if (found !== undefined) return true;
+  }
+  return false;
 }
 
 /** Records a platform's next generation. */

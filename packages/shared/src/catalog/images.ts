@@ -1,7 +1,8 @@
 import type { Digest } from "../digest.ts";
-import { artifactTypeOf, blobsOf, carriedBlobsOf, type Manifest } from "../manifest.ts";
+import type { Manifest } from "../manifest.ts";
 import type { Platform } from "../platform.ts";
 import type { Repository, Tag } from "../reference.ts";
+import { type ImageRows, rowsOf } from "./image-rows.ts";
 import { bumpRevision, type Catalog } from "./open.ts";
 
 /** A manifest with its bytes and the platforms that its blobs are published under. */
@@ -54,7 +55,9 @@ export async function recordImage(catalog: Catalog, image: ImageRecord): Promise
       .onConflict((c) => c.doNothing())
       .execute();
     const next = await nextNumbers(transaction);
-    for (const record of image.manifests) await recordManifest(transaction, image, record, next);
+    const rows = rowsOf(image, next);
+    await insertManifests(transaction, rows);
+    await insertBlobs(transaction, rows);
     await transaction
       .insertInto("tag")
       .values({ repository: image.repository, name: image.tag, digest: image.digest })
@@ -74,81 +77,85 @@ async function nextNumbers(transaction: Catalog): Promise<(platform: Platform) =
   return (platform) => (newest.get(platform) ?? 0) + 1;
 }
 
-async function recordManifest(
-  transaction: Catalog,
-  image: ImageRecord,
-  { digest, bytes, manifest, platforms }: ManifestRecord,
-  next: (platform: Platform) => number,
-): Promise<void> {
-  await transaction
-    .insertInto("manifest")
-    .values({
-      digest,
-      mediaType: manifest.mediaType,
-      bytes,
-      artifactType: artifactTypeOf(manifest) ?? null,
-      subject: manifest.subject?.digest ?? null,
-      annotations: manifest.annotations ? JSON.stringify(manifest.annotations) : null,
-    })
-    .onConflict((c) => c.doNothing())
-    .execute();
-  await transaction
-    .insertInto("repositoryManifest")
-    .values({ repository: image.repository, digest })
-    .onConflict((c) => c.doNothing())
-    .execute();
-  const children =
-    manifest.kind === "index"
-      ? manifest.manifests.map((child) => ({ child: child.digest, role: "manifest" as const }))
-      : blobsOf(manifest).map((blob, index) => ({
-          child: blob.digest,
-          role: index === 0 ? ("config" as const) : ("layer" as const),
-        }));
-  for (const [position, { child, role }] of children.entries()) {
-    await transaction
-      .insertInto("manifestRef")
-      .values({ parent: digest, position, child, role })
-      .onConflict((c) => c.doNothing())
-      .execute();
-  }
-  for (const platform of platforms) {
-    await transaction
-      .insertInto("manifestPlatform")
-      .values({ digest, platform })
-      .onConflict((c) => c.doNothing())
-      .execute();
-  }
-  if (manifest.kind === "image") await recordBlobs(transaction, image, manifest, platforms, next);
+/** How many rows one statement inserts: with a statement for each, PostgreSQL would mostly wait for the network. */
+const CHUNK = 500;
+
+async function inChunks<Row>(rows: readonly Row[], insert: (chunk: readonly Row[]) => Promise<unknown>): Promise<void> {
+  for (let start = 0; start < rows.length; start += CHUNK) await insert(rows.slice(start, start + CHUNK));
 }
 
-async function recordBlobs(
-  transaction: Catalog,
-  image: ImageRecord,
-  manifest: Manifest & { kind: "image" },
-  platforms: readonly Platform[],
-  next: (platform: Platform) => number,
-): Promise<void> {
-  for (const { digest, size } of carriedBlobsOf(manifest)) {
-    const content = image.contents.get(digest) ?? null;
+async function insertManifests(transaction: Catalog, rows: ImageRows): Promise<void> {
+  // One by one, because they can be megabytes each.
+  for (const row of rows.manifests) {
     await transaction
-      .insertInto("blob")
-      .values({ digest, size, content })
-      // A blob that was known as a layer can turn out to be a configuration too; never the other way round.
-      .onConflict((c) => (content === null ? c.doNothing() : c.column("digest").doUpdateSet({ content })))
+      .insertInto("manifest")
+      .values(row)
+      // One that was on its way out is needed again.
+      .onConflict((c) =>
+        c.column("digest").doUpdateSet({ unneededSince: null }).where("manifest.unneededSince", "is not", null),
+      )
       .execute();
-    for (const platform of platforms) {
-      const since = next(platform);
-      await transaction
-        .insertInto("platformBlob")
-        .values({ platform, digest, since, until: null })
-        // What was dropped and is wanted again comes anew.
-        .onConflict((c) =>
-          c
-            .columns(["platform", "digest"])
-            .doUpdateSet({ since, until: null })
-            .where("platformBlob.until", "is not", null),
-        )
-        .execute();
-    }
   }
+  await inChunks(rows.repositoryManifests, (chunk) =>
+    transaction
+      .insertInto("repositoryManifest")
+      .values(chunk)
+      .onConflict((c) => c.doNothing())
+      .execute(),
+  );
+  await inChunks(rows.manifestRefs, (chunk) =>
+    transaction
+      .insertInto("manifestRef")
+      .values(chunk)
+      .onConflict((c) => c.doNothing())
+      .execute(),
+  );
+  await inChunks(rows.manifestPlatforms, (chunk) =>
+    transaction
+      .insertInto("manifestPlatform")
+      .values(chunk)
+      .onConflict((c) => c.doNothing())
+      .execute(),
+  );
+}
+
+async function insertBlobs(transaction: Catalog, rows: ImageRows): Promise<void> {
+  await inChunks(rows.blobs, (chunk) =>
+    transaction
+      .insertInto("blob")
+      .values(chunk)
+      // A blob that was known as a layer can turn out to be a configuration too; never the other way round.
+      .onConflict((c) =>
+        c
+          .column("digest")
+          .doUpdateSet((e) => ({ content: e.ref("excluded.content") }))
+          .where("blob.content", "is", null)
+          .where("excluded.content", "is not", null),
+      )
+      .execute(),
+  );
+  await inChunks(rows.platformBlobs, (chunk) =>
+    transaction
+      .insertInto("platformBlob")
+      .values(chunk)
+      // What was dropped and is wanted again comes anew; what no generation has dropped yet is there as before.
+      .onConflict((c) =>
+        c
+          .columns(["platform", "digest"])
+          .doUpdateSet((e) => ({
+            since: e
+              .case()
+              .when("platformBlob.until", "<", e.ref("excluded.since"))
+              .then(e.ref("excluded.since"))
+              .else(e.ref("platformBlob.since"))
+              .end(),
+            until: null,
+            tombstonedAt: null,
+          }))
+          .where((e) =>
+            e.or([e("platformBlob.until", "is not", null), e("platformBlob.tombstonedAt", "is not", null)]),
+          ),
+      )
+      .execute(),
+  );
 }

@@ -1,38 +1,44 @@
-import { CamelCasePlugin, Kysely, sql } from "kysely";
-import { Migrator } from "kysely/migration";
+import { CamelCasePlugin, type Dialect, Kysely, PostgresAdapter, sql } from "kysely";
 import { isPostgres } from "../config/load.ts";
 import { messageOf, NearlayerError } from "../errors.ts";
-import { MIGRATIONS } from "./migrations.ts";
+import { describeLocation } from "./location.ts";
+import { migrate } from "./migrate.ts";
+import { postgresDialect } from "./postgres.ts";
 import type { CatalogSchema } from "./schema.ts";
 import { sqliteDialect } from "./sqlite.ts";
 
 /** The catalog: what is published, where, since when. Dispose of it to close it. */
 export type Catalog = Kysely<CatalogSchema>;
 
+/** Where PostgreSQL tells of a new revision; the payload is its number. */
+export const REVISION_CHANNEL = "nearlayer_revision";
+
 /**
- * Opens the catalog and brings its schema up to date. `location` is a file (SQLite; made when missing). Throws
- * CATALOG_FAILED when it cannot be opened or was written by a newer version.
+ * Opens the catalog and brings its schema up to date. `location` is a file (SQLite; made when missing) or a PostgreSQL
+ * URL. Throws CATALOG_FAILED when it cannot be opened, is no catalog, or was written by a newer version. Once it is
+ * open, a query throws CATALOG_FAILED while the database is out of reach, and works again when it is back.
  */
 export async function openCatalog(location: string): Promise<Catalog> {
-  if (isPostgres(location)) {
-    throw new NearlayerError("CATALOG_FAILED", "a PostgreSQL catalog is not supported yet", {
-      hint: "give catalog a file path",
-    });
-  }
-  const catalog = new Kysely<CatalogSchema>({ dialect: sqliteDialect(location), plugins: [new CamelCasePlugin()] });
+  const shown = describeLocation(location);
+  const catalog = connect(isPostgres(location) ? postgresDialect(location) : sqliteDialect(location));
+  const migrating = isPostgres(location) ? connect(postgresDialect(location, { unlimited: true })) : catalog;
   try {
-    await migrate(catalog);
+    await migrate(migrating);
+    return catalog;
   } catch (cause) {
     await catalog.destroy();
-    throw new NearlayerError("CATALOG_FAILED", `catalog ${location} cannot be opened: ${messageOf(cause)}`, { cause });
+    if (cause instanceof NearlayerError && cause.message.includes(shown)) throw cause;
+    throw new NearlayerError("CATALOG_FAILED", `catalog ${shown} cannot be opened: ${messageOf(cause)}`, {
+      cause,
+      ...(cause instanceof NearlayerError && cause.hint !== undefined ? { hint: cause.hint } : {}),
+    });
+  } finally {
+    if (migrating !== catalog) await migrating.destroy();
   }
-  return catalog;
 }
 
-async function migrate(catalog: Catalog): Promise<void> {
-  const migrator = new Migrator({ db: catalog, provider: { getMigrations: async () => MIGRATIONS } });
-  const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) throw error;
+function connect(dialect: Dialect): Catalog {
+  return new Kysely<CatalogSchema>({ dialect, plugins: [new CamelCasePlugin()] });
 }
 
 /** The number of changes so far that a mirror list must notice. */
@@ -43,5 +49,15 @@ export async function readRevision(catalog: Catalog): Promise<number> {
 
 /** Says, as part of a transaction, that the mirror list has something new to read. */
 export async function bumpRevision(transaction: Catalog): Promise<void> {
-  await transaction.updateTable("meta").set({ value: sql<number>`value + 1` }).where("key", "=", "revision").execute();
+  const next = { value: sql<number>`value + 1` };
+  if (!(transaction.getExecutor().adapter instanceof PostgresAdapter)) {
+    await transaction.updateTable("meta").set(next).where("key", "=", "revision").execute();
+    return;
+  }
+  // Sent when the transaction is committed, and never when it is not.
+  await transaction
+    .with("bumped", (e) => e.updateTable("meta").set(next).where("key", "=", "revision").returning("value"))
+    .selectFrom("bumped")
+    .select(sql`pg_notify(${REVISION_CHANNEL}, value::text)`.as("sent"))
+    .execute();
 }

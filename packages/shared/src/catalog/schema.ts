@@ -46,11 +46,19 @@ export interface CatalogSchema {
   };
   generation: { platform: Platform; number: number; time: string; files: number; bytes: number; listSha256: Hex };
   /**
+   * The generation of a platform that a publish target was given last, whole; `fullAt` is when all of its tree was last
+   * compared with ours, and not what has changed alone.
+   */
+  published: { target: string; platform: Platform; number: number; fullAt: string };
+  /**
    * A manifest as it is served with `urls` on its layers, kept as its recipe: the same original and URLs make the same
    * bytes, on every instance and after every restart. `urls` is the recipe as JSON; the mirror list's delivery/recipe.ts
    * says what it holds.
    */
   variant: { digest: Digest; original: Digest; urls: string; createdAt: ColumnType<string, string, never> };
-  /** `revision` counts the changes that the mirror list must notice. */
-  meta: { key: "revision"; value: Generated<number> };
+  /**
+   * `revision` counts the changes that the mirror list must notice. `referrersApi` is 1 when the source was seen to have
+   * one, 0 when it was seen to have none.
+   */
+  meta: { key: "revision" | "referrersApi"; value: Generated<number> };
 }

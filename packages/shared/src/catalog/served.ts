@@ -21,7 +21,7 @@ export async function readRepositories(catalog: Catalog): Promise<Repository[]> 
 }
 
 export async function readTags(catalog: Catalog): Promise<{ repository: Repository; name: Tag; digest: Digest }[]> {
-  return catalog.selectFrom("tag").selectAll().execute();
+  return catalog.selectFrom("tag").select(["repository", "name", "digest"]).execute();
 }
 
 /** Which manifests can be asked for in which repository. */
@@ -88,7 +88,10 @@ export async function* readPlacements(catalog: Catalog, pageSize: number): Async
     const rows = await catalog
       .selectFrom(blobs)
       .leftJoin("platformBlob", (join) =>
-        join.onRef("platformBlob.digest", "=", "page.digest").on("platformBlob.until", "is", null),
+        join
+          .onRef("platformBlob.digest", "=", "page.digest")
+          .on("platformBlob.until", "is", null)
+          .on("platformBlob.tombstonedAt", "is", null),
       )
       .select(["page.digest", "page.size", "platformBlob.platform", "platformBlob.since"])
       .orderBy("page.digest")

@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { isMap, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { messageOf, NearlayerError } from "../errors.ts";
-import { type Config, configSchema } from "./schema.ts";
+import { type Config, configSchema, type SourceConfig } from "./schema.ts";
 
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
@@ -81,9 +81,20 @@ function resolvePaths(config: Config, folder: string): Config {
     ...config,
     catalog: isPostgres(config.catalog) ? config.catalog : path(config.catalog),
     root: path(config.root),
+    ...(config.source === undefined ? {} : { source: resolveSource(config.source, path) }),
     publish: {
       ...config.publish,
       ...(config.publish.key === undefined ? {} : { key: path(config.publish.key) }),
+      ...(config.publish.passwordFile === undefined ? {} : { passwordFile: path(config.publish.passwordFile) }),
+      ssh: {
+        ...config.publish.ssh,
+        ...(config.publish.ssh.identityFile === undefined
+          ? {}
+          : { identityFile: path(config.publish.ssh.identityFile) }),
+        ...(config.publish.ssh.knownHostsFile === undefined
+          ? {}
+          : { knownHostsFile: path(config.publish.ssh.knownHostsFile) }),
+      },
       targets: config.publish.targets.map((target) =>
         target.kind === "local" ? { ...target, destination: `${path(target.destination)}/` } : target,
       ),
@@ -97,6 +108,14 @@ function resolvePaths(config: Config, folder: string): Config {
       },
     },
   };
+}
+
+function resolveSource(source: SourceConfig, path: (value: string) => string): SourceConfig {
+  const resolved = (["storage", "passwordFile", "dockerConfig", "ca"] as const).flatMap((key) => {
+    const value = source[key];
+    return value === undefined ? [] : [[key, path(value)]];
+  });
+  return { ...source, ...Object.fromEntries(resolved) };
 }
 
 /** Is the catalog a PostgreSQL database, rather than a file? */

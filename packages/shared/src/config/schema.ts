@@ -53,14 +53,51 @@ const listen = z.string().transform((text, context) => {
 
 const delivery = z.enum(["auto", "urls", "redirect"]);
 
-const source = z.strictObject({
-  url: httpUrl.transform((text) => text.replace(/\/+$/, "")),
-  repositories: z.array(z.string().min(1)).min(1).default(["**"]),
-  exclude: z.array(z.string().min(1)).default([]),
-  tags: z.array(z.string().min(1)).min(1).default(["**"]),
-  platforms: z.array(z.string().min(1)).min(1).default(["**"]),
-  concurrency: z.int().min(1).max(256).default(16),
-});
+const globs = z.array(z.string().min(1));
+
+const source = z
+  .strictObject({
+    /** The root of the registry. Only where it says http is anything asked without TLS. */
+    url: httpUrl.transform((text) => text.replace(/\/+$/, "")).optional(),
+    /** The root folder of a distribution registry's file-system storage, read instead of asking over HTTP. */
+    storage: z.string().min(1).optional(),
+    repositories: globs.min(1).default(["**"]),
+    exclude: globs.default([]),
+    tags: globs.min(1).default(["**"]),
+    excludeTags: globs.default([]),
+    platforms: globs.min(1).default(["**"]),
+    /** Tags that never move: once carried, they are not asked for again. */
+    immutableTags: globs.default([]),
+    /**
+     * When the referrers API is asked, where the registry has it. `auto`: for every manifest of a changed image, and for
+     * what an unchanged tag names; `always`: for every manifest, each time; `never`: only tags are carried.
+     */
+    referrers: z.enum(["auto", "always", "never"]).default("auto"),
+    /** How a known tag is checked: `head` where a registry counts every GET as a pull. */
+    check: z.enum(["get", "head"]).default("get"),
+    concurrency: z.int().min(1).max(256).default(16),
+    /** How long the registry may take to begin an answer, and how long it may pause within one. */
+    timeout: duration.default(30_000),
+    /** How many times a request that failed in passing is made again. */
+    retries: z.int().min(0).max(20).default(4),
+    username: z.string().min(1).optional(),
+    /** The file that holds the password; NEARLAYER_SOURCE_PASSWORD does it too. */
+    passwordFile: z.string().min(1).optional(),
+    /** Docker's config.json with credentials; by default the one of the user, if there is one. */
+    dockerConfig: z.string().min(1).optional(),
+    /** Certificates, PEM, that are believed beside the system's. */
+    ca: z.string().min(1).optional(),
+  })
+  .refine(({ url, storage }) => url !== undefined || storage !== undefined, {
+    error: "neither url nor storage: which registry is to be synced?",
+  })
+  .refine(({ username, passwordFile }) => username !== undefined || passwordFile === undefined, {
+    path: ["passwordFile"],
+    error: "a password without source.username",
+  });
+
+/** rsync cuts the ssh command at spaces, and ssh reads `%` as the start of a token. */
+const sshPath = z.string().regex(/^[A-Za-z0-9._/@+=,~-]+$/, "a path without spaces and shell characters");
 
 const publish = z.strictObject({
   targets: z.array(target).default([]),
@@ -71,6 +108,29 @@ const publish = z.strictObject({
     .string()
     .regex(/^[^\s+]+$/, "no spaces and no plus signs")
     .default("nearlayer"),
+  /** How many files one run may delete from a target; by default a tenth of the tree, and 1,000 at least. */
+  maxDelete: z.int().min(0).optional(),
+  /** After how long all of a target is compared with the tree again, and not what has changed alone. */
+  fullEvery: duration.default(UNITS.d),
+  /** The file with the password of rsync daemons; RSYNC_PASSWORD in the environment does it too. */
+  passwordFile: z.string().min(1).optional(),
+  /** How ssh targets are reached; what is not here is as ~/.ssh/config says. */
+  ssh: z
+    .strictObject({
+      port: z.int().min(1).max(65_535).optional(),
+      identityFile: sshPath.optional(),
+      knownHostsFile: sshPath.optional(),
+    })
+    .default({}),
+});
+
+const removal = z.strictObject({
+  /** How long what nothing needs any more stays in the store and on the mirrors. */
+  grace: duration.default(7 * UNITS.d),
+  /** What is never removed: globs of repositories, or REPOSITORIES:TAGS. */
+  archive: globs.default([]),
+  /** How long a download that nobody goes on with is kept. */
+  abandonedDownloads: duration.default(3 * UNITS.d),
 });
 
 const geoip = z.strictObject({
@@ -84,7 +144,8 @@ const mirrorlist = z.strictObject({
   delivery: delivery.default("auto"),
   /** Globs of repositories with a delivery of their own; the first that matches counts. */
   deliveries: z.array(z.strictObject({ repositories: z.array(z.string().min(1)).min(1), delivery })).default([]),
-  trustedProxies: z.array(cidr).default([]),
+  /** Whose X-Forwarded-For is believed; by default a reverse proxy on this machine. */
+  trustedProxies: z.array(cidr).default(["127.0.0.0/8", "::1/128"]),
   origin: z.union([z.literal("serve"), folderUrl], { error: "neither serve nor a URL" }).default("serve"),
   /** How clients reach the mirror list, for the URLs that it writes into manifests; else from Host and the proxies. */
   publicUrl: httpUrl.transform((text) => text.replace(/\/+$/, "")).optional(),
@@ -112,6 +173,7 @@ export const configSchema = z.strictObject({
   root: z.string().min(1).default("./data/root"),
   source: source.optional(),
   publish: publish.prefault({}),
+  removal: removal.prefault({}),
   mirrorlist: mirrorlist.prefault({}),
   mirrors: z
     .array(mirrorSchema)

@@ -1,24 +1,60 @@
 import { readFile } from "node:fs/promises";
 import type { Digest } from "@nearlayer/shared/digest";
-import { NearlayerError } from "@nearlayer/shared/errors";
+import { isNearlayerError, NearlayerError } from "@nearlayer/shared/errors";
 import { carriedBlobsOf } from "@nearlayer/shared/manifest";
+import type { Repository } from "@nearlayer/shared/reference";
 import { storeBlobPath } from "@nearlayer/shared/tree";
 import type { PlannedBlob, PlannedImage } from "../plan/plan.ts";
 import { linkBlob } from "../publish/tree.ts";
-import type { RegistryClient } from "../source/client.ts";
 import { MAX_CONFIG_BYTES, type SourceImage } from "../source/image.ts";
+import type { Source } from "../source/source.ts";
+import { adopt } from "../store/adopt.ts";
+import { putBlob } from "../store/blob-file.ts";
 import { sizeOf, syncFolders } from "../store/durable.ts";
 import { ingest } from "../store/ingest.ts";
 import type { StoreContext } from "./context.ts";
 
-/** Brings a planned blob into the store, from what was read already or from the source. Returns the bytes that came. */
+/** What carrying a blob needs. */
+export type CarryContext = Pick<StoreContext, "root" | "run">;
+
+/**
+ * Brings a planned blob into the store, from what was read already or from the source. Returns the bytes that came.
+ * Where the source has lost it in one repository, the others that it was planned for are asked.
+ */
 export async function carryBlob(
-  { root }: StoreContext,
-  client: RegistryClient,
-  { digest, size, repository, content }: PlannedBlob,
+  context: CarryContext,
+  source: Source,
+  blob: PlannedBlob,
+  onOffset?: (offset: number) => void,
 ): Promise<number> {
-  return ingest(root, { digest, size, ref: `${repository}@${digest}` }, (offset, write) =>
-    content === undefined ? client.readBlob(repository, digest, offset, write) : write({ offset: 0, body: [content] }),
+  const [first, ...others] = [blob.repository, ...(blob.alsoIn ?? [])];
+  try {
+    return await carryFrom(context, source, blob, first, onOffset);
+  } catch (error) {
+    const [repository, ...alsoIn] = others;
+    if (repository === undefined || !isNearlayerError(error, "NOT_FOUND")) throw error;
+    return carryBlob(context, source, { ...blob, repository, alsoIn }, onOffset).catch(() => Promise.reject(error));
+  }
+}
+
+async function carryFrom(
+  { root, run }: CarryContext,
+  source: Source,
+  { digest, size, content }: PlannedBlob,
+  repository: Repository,
+  onOffset?: (offset: number) => void,
+): Promise<number> {
+  const wanted = { digest, size, ref: `${repository}@${digest}` };
+  if (content !== undefined) return (await putBlob(root, wanted, content)) ? size : 0;
+  if ((await sizeOf(storeBlobPath(root, digest))) === size) return 0;
+  const file = await source.fileOfBlob?.(repository, digest);
+  if (file !== undefined && (await adopt(root, wanted, file))) return size;
+  // Each attempt goes on where the one before broke off.
+  return source.withRetries(() =>
+    ingest(root, wanted, (offset, write) => source.readBlob(repository, digest, offset, write), {
+      signal: run.signal,
+      onOffset,
+    }),
   );
 }
 

@@ -4,6 +4,7 @@ import type { Config } from "@nearlayer/shared/config/schema";
 import { messageOf, NearlayerError } from "@nearlayer/shared/errors";
 import { createSigner, type Signer } from "@nearlayer/shared/note";
 import { lockStore } from "../store/lock.ts";
+import { type Run, UNATTENDED } from "./run.ts";
 
 /** What a command that changes the store works with. */
 export interface StoreContext {
@@ -11,26 +12,36 @@ export interface StoreContext {
   readonly catalog: Catalog;
   readonly root: string;
   readonly signer: Signer | undefined;
+  readonly run: Run;
 }
 
-/** Runs `work` with the store locked and the catalog open, and lets go of both whatever happens. */
+/**
+ * Runs `work` with the store locked and the catalog open, and lets go of both whatever happens. Throws the reason of the
+ * run's signal when that is aborted meanwhile, whatever the work made of it.
+ */
 export async function withStore<T>(
   config: Config,
   command: string,
   work: (context: StoreContext) => Promise<T>,
+  run: Run = UNATTENDED,
 ): Promise<T> {
   // What can be wrong with the configuration is found before anything is touched.
   const signer = readSigner(config);
-  using _lock = lockStore(config.root, command);
+  await using _lock = await lockStore(config.root, command);
   const catalog = await openCatalog(config.catalog);
   try {
-    return await work({ config, catalog, root: config.root, signer });
+    const result = await work({ config, catalog, root: config.root, signer, run });
+    run.signal.throwIfAborted();
+    return result;
+  } catch (error) {
+    run.signal.throwIfAborted();
+    throw error;
   } finally {
     await catalog.destroy();
   }
 }
 
-function readSigner({ publish: { key, keyName } }: Config): Signer | undefined {
+export function readSigner({ publish: { key, keyName } }: Config): Signer | undefined {
   if (key === undefined) return undefined;
   let pem: string;
   try {

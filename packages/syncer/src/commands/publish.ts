@@ -1,49 +1,69 @@
+import { latestGenerations } from "@nearlayer/shared/catalog/generations";
 import type { Config } from "@nearlayer/shared/config/schema";
 import type { Target } from "@nearlayer/shared/config/target";
-import { messageOf, NearlayerError } from "@nearlayer/shared/errors";
-import { pubDir } from "@nearlayer/shared/tree";
+import { isNearlayerError, messageOf, NearlayerError } from "@nearlayer/shared/errors";
 import { restoreState } from "../publish/generations.ts";
-import { runRsync, STAGES } from "../publish/rsync.ts";
-import { ensureFolder } from "../store/durable.ts";
+import { sshCommand } from "../publish/ssh.ts";
+import { type PublishContext, type PublishedTo, publishTo } from "../publish/target.ts";
 import { withStore } from "./context.ts";
 
 /** What became of one target. */
 export type TargetResult = { readonly destination: string } & (
-  | { readonly ok: true; readonly files: number; readonly bytes: number; readonly deleted: number }
-  | { readonly ok: false; readonly message: string }
+  | ({ readonly ok: true } & PublishedTo)
+  | { readonly ok: false; readonly message: string; readonly hint?: string }
 );
 
 export interface PublishResult {
   readonly targets: readonly TargetResult[];
 }
 
+export interface PublishOptions {
+  /** Compare the whole tree, whatever is known of a target; it also replaces what another syncer left there. */
+  readonly full?: boolean;
+  /** How many files may be deleted, for this run. */
+  readonly maxDelete?: number;
+}
+
+/** Up to this many files may always be deleted. */
+const MIN_MAX_DELETE = 1000;
+
 /** Carries the tree to all targets side by side; one that fails does not hold up the others. */
-export async function publish(config: Config): Promise<PublishResult> {
-  const { targets } = config.publish;
+export async function publish(config: Config, options: PublishOptions = {}): Promise<PublishResult> {
+  const { targets, ssh, passwordFile, fullEvery } = config.publish;
   if (targets.length === 0) {
     throw new NearlayerError("CONFIG_INVALID", "publish.targets is empty: there is nowhere to publish to", {
       hint: 'add `publish: {targets: ["rsync://master.example.org/containers/"]}` to the configuration',
     });
   }
+  const shell = sshCommand(ssh);
   return withStore(config, "syncer publish", async ({ catalog, root, signer }) => {
-    await ensureFolder(pubDir(root));
     await restoreState(catalog, root, signer);
-    return { targets: await Promise.all(targets.map((target) => publishTo(pubDir(root), target))) };
+    const newest = await latestGenerations(catalog);
+    if (newest.length === 0) {
+      throw new NearlayerError("PUBLISH_FAILED", "there is nothing to publish: no generation has been made yet", {
+        hint: "run `syncer sync` first; when you did, see whether catalog and root are the right ones",
+      });
+    }
+    const files = newest.reduce((sum, generation) => sum + generation.files, 0);
+    const maxDelete = options.maxDelete ?? config.publish.maxDelete ?? Math.max(MIN_MAX_DELETE, Math.ceil(files / 10));
+    const isForced = options.full ?? false;
+    const now = new Date();
+    const settings = (target: Target) => ({ passwordFile, ...(target.kind === "ssh" ? { shell } : {}) });
+    const context = { catalog, root, newest, isForced, fullEvery, maxDelete, now };
+    return {
+      targets: await Promise.all(
+        targets.map((target) => tryTarget({ ...context, settings: settings(target) }, target)),
+      ),
+    };
   });
 }
 
-async function publishTo(source: string, target: Target): Promise<TargetResult> {
+async function tryTarget(context: PublishContext, target: Target): Promise<TargetResult> {
   const { destination } = target;
-  const moved = { files: 0, bytes: 0, deleted: 0 };
   try {
-    for (const stage of STAGES) {
-      const { files, bytes, deleted } = await runRsync(source, target, stage);
-      moved.files += files;
-      moved.bytes += bytes;
-      moved.deleted += deleted;
-    }
-    return { destination, ok: true, ...moved };
+    return { destination, ok: true, ...(await publishTo(context, target)) };
   } catch (error) {
-    return { destination, ok: false, message: messageOf(error) };
+    if (!isNearlayerError(error)) throw error;
+    return { destination, ok: false, message: messageOf(error), ...(error.hint ? { hint: error.hint } : {}) };
   }
 }

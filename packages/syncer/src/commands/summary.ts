@@ -4,10 +4,11 @@ import type { SyncResult } from "./sync.ts";
 
 /** What a sync did, for people. */
 export function summarizeSync(result: SyncResult): string {
-  const { checked, unchanged, updated, failures, fetched, generations } = result;
+  const { checked, unchanged, updated, removed, failures, fetched, generations } = result;
   return [
     `${checked} tags checked: ${updated.length} updated, ${unchanged} unchanged, ${failures.length} failed`,
     `${fetched.blobs} blobs fetched, ${formatBytes(fetched.bytes)}`,
+    ...removed.map((name) => `removed: ${name}, which the source no longer has`),
     ...generations.map(
       ({ platform, number, files, bytes }) =>
         `${platform}: generation ${number}, ${files} blobs, ${formatBytes(bytes)}`,
@@ -22,10 +23,13 @@ export function summarizeSync(result: SyncResult): string {
 /** What became of each target, for people. */
 export function summarizePublish({ targets }: PublishResult): string {
   return targets
-    .map((target) =>
-      target.ok
-        ? `${target.destination}: ${target.files} files sent, ${formatBytes(target.bytes)}, ${target.deleted} removed`
-        : `failed: ${target.message}`,
-    )
+    .map((target) => {
+      if (!target.ok) return `failed: ${target.message}${target.hint === undefined ? "" : `\n  hint: ${target.hint}`}`;
+      const { destination, pass, files, bytes, deleted, foreign, lost } = target;
+      if (pass === "nothing") return `${destination}: nothing to do`;
+      const others = foreign === 0 ? "" : `; ${foreign} files that are not ours were left alone`;
+      const missing = lost === 0 ? "" : `; ${lost} blobs are missing here: syncer verify --repair brings them back`;
+      return `${destination}: ${files} files sent, ${formatBytes(bytes)}, ${deleted} removed${others}${missing}`;
+    })
     .join("\n");
 }

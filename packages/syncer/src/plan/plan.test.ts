@@ -33,6 +33,7 @@ test("a blob that images and platforms share is planned once, with all its platf
     digest: digestOf("shared"),
     size: 6,
     repository: "a",
+    alsoIn: ["b"],
     platforms: [amd64, arm64],
   });
   expect(plan.images.map(({ blobs }) => blobs)).toEqual([

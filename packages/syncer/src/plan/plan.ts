@@ -8,8 +8,9 @@ import type { SourceImage } from "../source/image.ts";
 export interface PlannedBlob {
   readonly digest: Digest;
   readonly size: number;
-  /** Any repository of the source that has it. */
+  /** A repository of the source that has it, and a few others that should. */
   readonly repository: Repository;
+  readonly alsoIn?: readonly Repository[];
   readonly platforms: readonly Platform[];
   /** The bytes, when reading the image has fetched them already. */
   readonly content?: Uint8Array;
@@ -29,6 +30,9 @@ export interface SyncPlan<Image extends PlannedImage = PlannedImage> {
   readonly blobs: ReadonlyMap<Digest, PlannedBlob>;
 }
 
+/** How many repositories a blob is looked for in, when the first ones have lost it. */
+const MAX_PLACES = 4;
+
 /** Lays out what the images need. */
 export function planSync<Source extends { repository: Repository; image: SourceImage }>(
   sources: readonly Source[],
@@ -42,10 +46,13 @@ export function planSync<Source extends { repository: Repository; image: SourceI
         needed.add(digest);
         const before = blobs.get(digest);
         const content = before?.content ?? source.image.contents.get(digest);
+        const places = before === undefined ? [] : [before.repository, ...(before.alsoIn ?? [])];
+        const [repository = source.repository, ...alsoIn] = [...new Set([...places, source.repository])];
         blobs.set(digest, {
           digest,
           size,
-          repository: before?.repository ?? source.repository,
+          repository,
+          ...(alsoIn.length === 0 ? {} : { alsoIn: alsoIn.slice(0, MAX_PLACES) }),
           platforms: [...new Set([...(before?.platforms ?? []), ...platforms])],
           ...(content === undefined ? {} : { content }),
         });

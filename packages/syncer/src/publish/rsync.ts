@@ -1,92 +1,151 @@
 import type { Target } from "@nearlayer/shared/config/target";
-import { messageOf, NearlayerError } from "@nearlayer/shared/errors";
+import { NearlayerError } from "@nearlayer/shared/errors";
 import { STATE_DIR } from "@nearlayer/shared/tree";
 import { execa } from "execa";
 import Rsync from "rsync";
+import { explainRsync } from "./failure.ts";
+
+/** How long a target may be silent, in seconds. */
+const IO_TIMEOUT_S = 300;
+
+/** One run of rsync: its arguments, and the names that it reads from its standard input. */
+export interface RsyncRun {
+  /** What it is for, to people. */
+  readonly what: string;
+  readonly args: readonly string[];
+  readonly names?: readonly string[];
+}
 
 /** What one run of rsync moved. */
 export interface RsyncResult {
   /** Regular files whose content was sent, and their size together in bytes. */
   readonly files: number;
   readonly bytes: number;
-  readonly deleted: number;
+  /** What was deleted, or with a dry run would be, as paths below the destination. */
+  readonly deleted: readonly string[];
 }
 
-/** How long a target may be silent, in seconds. */
-const IO_TIMEOUT_S = 300;
-
-/** What rsync's exit codes mean (rsync(1), "EXIT VALUES"), as far as they tell an operator something. */
-const EXIT_MEANINGS: Readonly<Record<number, string>> = {
-  1: "syntax or usage error",
-  2: "the two rsyncs do not understand each other",
-  3: "a folder or file could not be selected",
-  5: "the daemon refused: unknown module, read only, or not authorised",
-  10: "the connection failed",
-  11: "file I/O failed, perhaps a full disk",
-  12: "the connection broke",
-  13: "a program diagnostic",
-  14: "inter-process communication failed",
-  20: "stopped by a signal",
-  22: "out of memory",
-  23: "some files were not transferred",
-  24: "some files vanished while they were read",
-  25: "more was to be deleted than allowed",
-  30: "the other side was silent too long",
-  35: "the daemon did not answer in time",
-};
-
-/** The stages of publishing, in their order: a mirror never sees state whose blobs it has not got. */
-export const STAGES = ["blobs", "state"] as const;
-export type Stage = (typeof STAGES)[number];
-
-/**
- * The arguments of rsync for a stage. The library writes the list; no shell ever sees it, and destinations were checked
- * when the configuration was read, so that nothing in it needs escaping.
- */
-export function rsyncArguments(source: string, { destination }: Target, stage: Stage): string[] {
-  const rsync = new Rsync()
-    .flags("rtpOH")
-    // A blob's name tells its content: same name and size, same file. State is compared by time too.
-    .set("timeout", String(IO_TIMEOUT_S))
-    .set("stats")
-    .set("no-human-readable")
-    // A twin that lies far ahead in the list is still found to be a hardlink.
-    .set("no-inc-recursive");
-  if (stage === "blobs") {
-    return rsync.set("size-only").set("exclude", `/${STATE_DIR}/`).source(`${source}/`).destination(destination).args();
-  }
-  return rsync.set("delete-after").source(`${source}/${STATE_DIR}/`).destination(`${destination}${STATE_DIR}/`).args();
+/** What all runs have in common. */
+export interface RsyncSettings {
+  readonly passwordFile?: string | undefined;
+  /** The value of RSYNC_RSH. */
+  readonly shell?: string | undefined;
 }
 
 /**
- * Runs one stage towards one target. Throws PUBLISH_FAILED with rsync's own words and what its exit code means.
+ * The arguments that the library writes, without a source and a destination: those it would escape for a shell, which
+ * never sees them.
  */
-export async function runRsync(source: string, target: Target, stage: Stage): Promise<RsyncResult> {
-  const result = await execa("rsync", rsyncArguments(source, target, stage), {
+const options = () => new Rsync().set("timeout", String(IO_TIMEOUT_S)).set("stats").set("no-human-readable");
+
+type Options = ReturnType<typeof options>;
+
+const run = (
+  what: string,
+  rsync: Options,
+  source: string,
+  destination: string,
+  names?: readonly string[],
+): RsyncRun => ({
+  what,
+  args: [...rsync.args(), source, destination],
+  ...(names === undefined ? {} : { names }),
+});
+
+const fromNames = (rsync: Options) => rsync.set("from0").set("files-from", "-");
+
+/** All blobs that the target has not got. Name and size tell a blob's content, so that nothing else is looked at. */
+export function sendAllBlobs(source: string, { destination }: Target): RsyncRun {
+  // Without incremental recursion, a twin that lies far ahead in the list is still found to be a hardlink.
+  const rsync = options().flags("rtpOH").set("size-only").set("no-inc-recursive").set("exclude", `/${STATE_DIR}/`);
+  return run("blobs", rsync, `${source}/`, destination);
+}
+
+/** The blobs with these names; hardlinked twins are to be among them. The cost follows the names, not the tree. */
+export function sendBlobs(source: string, { destination }: Target, names: readonly string[]): RsyncRun {
+  return run("blobs", fromNames(options().flags("tpOH").set("size-only")), `${source}/`, destination, names);
+}
+
+/** Lists and deltas, and in a run of its own, after them, GENERATION, by its content: two can have one size and second. */
+export function sendState(source: string, { destination }: Target): RsyncRun[] {
+  const [from, to] = [`${source}/${STATE_DIR}/`, `${destination}${STATE_DIR}/`];
+  return [
+    run("lists", options().flags("rtpO").exclude("GENERATION"), from, to),
+    run("GENERATION", options().flags("rtpOc").include("/*/").include("/*/GENERATION").exclude("*"), from, to),
+  ];
+}
+
+/** Deletes lists and deltas that are no longer in the tree. */
+export function deleteOldState(source: string, { destination }: Target, limit: number): RsyncRun {
+  const rsync = deletion(limit).flags("r").set("delete-after");
+  return run("deletion of old state", rsync, `${source}/${STATE_DIR}/`, `${destination}${STATE_DIR}/`);
+}
+
+/** What the target has and the tree has not. Nothing is changed. */
+export function listExtraneous(source: string, { destination }: Target): RsyncRun {
+  const rsync = deletion().flags("rn").set("delete").set("exclude", `/${STATE_DIR}/`);
+  return run("comparison", rsync, `${source}/`, destination);
+}
+
+/** Deletes these files and nothing else. `empty` is a folder that has their folders and nothing in them. */
+export function deleteNames(empty: string, { destination }: Target, names: readonly string[], limit: number): RsyncRun {
+  const rsync = fromNames(deletion(limit).set("delete-missing-args"));
+  return run("deletion", rsync, `${empty}/`, destination, names);
+}
+
+function deletion(limit?: number): Options {
+  const rsync = options().flags("i").set("existing").set("ignore-existing");
+  return limit === undefined ? rsync : rsync.set("max-delete", String(limit));
+}
+
+/** Fetches the GENERATION files that the target shows. */
+export function readState({ destination }: Target, into: string): RsyncRun {
+  const rsync = options().flags("rt").include("/*/").include("/*/GENERATION").exclude("*");
+  return run("reading its state", rsync, `${destination}${STATE_DIR}/`, `${into}/`);
+}
+
+/**
+ * Runs rsync, without a shell. Throws PUBLISH_FAILED with rsync's own words and what its exit code means; the exit code
+ * stands in `cause`.
+ */
+export async function runRsync(
+  { what, args, names }: RsyncRun,
+  target: Target,
+  { passwordFile, shell }: RsyncSettings = {},
+): Promise<RsyncResult> {
+  const all =
+    passwordFile === undefined || target.kind !== "daemon" ? args : [`--password-file=${passwordFile}`, ...args];
+  const result = await execa("rsync", all, {
     reject: false,
-    stdin: "ignore",
-    env: { LC_ALL: "C" },
-    maxBuffer: 1_000_000,
+    ...(names === undefined ? { stdin: "ignore" as const } : { input: names.join("\0") }),
+    env: { LC_ALL: "C", ...(shell === undefined ? {} : { RSYNC_RSH: shell }) },
+    // A listing of what is to be deleted names every file.
+    maxBuffer: 500_000_000,
   });
-  if (result.exitCode === 0) return parseStats(result.stdout);
-  const words = result.stderr
-    .trim()
-    .split("\n")
-    .filter((line) => !line.startsWith("rsync error:"));
-  const said = words.at(-1) ?? messageOf(result.cause ?? result);
-  const code = result.exitCode;
-  const meaning = code === undefined ? "rsync did not run" : `${EXIT_MEANINGS[code] ?? "unknown"}, exit ${code}`;
-  throw new NearlayerError("PUBLISH_FAILED", `rsync to ${target.destination} (${stage}): ${said} [${meaning}]`, {
-    ...(code === undefined ? { hint: "install rsync" } : {}),
+  if (result.exitCode === 0) return parseResult(result.stdout);
+  const { message, hint } = explainRsync(result.exitCode, result.stderr, result.shortMessage ?? "did not run");
+  throw new NearlayerError("PUBLISH_FAILED", `rsync to ${target.destination} (${what}): ${message}`, {
+    ...(hint === undefined ? {} : { hint }),
+    cause: new RsyncExit(result.exitCode, result.stderr),
   });
 }
 
-/** Reads the summary that `--stats` prints. */
-export function parseStats(text: string): RsyncResult {
+/** How rsync ended, for those who decide on it. */
+export class RsyncExit extends Error {
+  readonly exitCode: number | undefined;
+
+  constructor(exitCode: number | undefined, stderr: string) {
+    super(stderr.trim());
+    this.exitCode = exitCode;
+  }
+}
+
+/** Reads the summary that `--stats` prints, and the names of what was deleted. */
+export function parseResult(text: string): RsyncResult {
   const number = (pattern: RegExp) => Number(pattern.exec(text)?.[1]?.replaceAll(",", "") ?? 0);
   return {
     files: number(/^Number of regular files transferred: ([\d,]+)/m),
     bytes: number(/^Total transferred file size: ([\d,]+)/m),
-    deleted: number(/^Number of deleted files: ([\d,]+)/m),
+    deleted: [...text.matchAll(/^\*deleting +(.+)$/gm)].flatMap(([, name]) => (name === undefined ? [] : [name])),
   };
 }

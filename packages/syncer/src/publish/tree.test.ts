@@ -5,7 +5,7 @@ import { digestOf } from "@nearlayer/shared/digest";
 import { parsePlatform } from "@nearlayer/shared/platform";
 import { pubBlobPath, storeBlobPath } from "@nearlayer/shared/tree";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { BLOB_MTIME } from "../store/ingest.ts";
+import { BLOB_MTIME } from "../store/blob-file.ts";
 import { linkBlob } from "./tree.ts";
 
 const digest = digestOf("layer");

@@ -4,8 +4,8 @@ import { type Digest, hexOf } from "@nearlayer/shared/digest";
 import { NearlayerError, systemCode } from "@nearlayer/shared/errors";
 import type { Platform } from "@nearlayer/shared/platform";
 import { ingestDir, pubBlobPath, storeBlobPath } from "@nearlayer/shared/tree";
+import { BLOB_MTIME } from "../store/blob-file.ts";
 import { ensureFolder, syncFolder } from "../store/durable.ts";
-import { BLOB_MTIME } from "../store/ingest.ts";
 
 /**
  * Shows a stored blob under a platform of the tree, as another name of the same file. Returns the folder that has to be
@@ -42,6 +42,18 @@ async function isSameBlob(stored: string, path: string): Promise<boolean> {
   return a.ino === b.ino || (a.size === b.size && b.mtimeMs === BLOB_MTIME * 1000);
 }
 
+/** Makes a name in the tree the stored file, whatever it was; nobody ever sees it missing. Returns the folder to flush. */
+export async function relinkBlob(root: string, platform: Platform, digest: Digest): Promise<string> {
+  const [stored, path] = [storeBlobPath(root, digest), pubBlobPath(root, platform, digest)];
+  await ensureFolder(dirname(path));
+  try {
+    return await replace(root, stored, path, digest);
+  } catch (error) {
+    if (systemCode(error) !== "EMLINK") throw error;
+    return copyBlob(root, stored, path, digest);
+  }
+}
+
 const temporaryOf = (root: string, digest: Digest) => join(ingestDir(root), `link-${hexOf(digest)}`);
 
 async function replace(root: string, stored: string, path: string, digest: Digest): Promise<string> {
@@ -50,6 +62,8 @@ async function replace(root: string, stored: string, path: string, digest: Diges
   await rm(temporary, { force: true });
   await link(stored, temporary);
   await rename(temporary, path);
+  // rename(2) leaves both names when they are the same file already.
+  await rm(temporary, { force: true });
   await syncFolder(dirname(temporary));
   return dirname(path);
 }

@@ -1,12 +1,14 @@
 import type { ManifestRecord } from "@nearlayer/shared/catalog/images";
 import type { Descriptor } from "@nearlayer/shared/descriptor";
-import { type Digest, digestOf } from "@nearlayer/shared/digest";
+import type { Digest } from "@nearlayer/shared/digest";
 import { NearlayerError } from "@nearlayer/shared/errors";
 import { type ImageManifest, type Manifest, parseManifest } from "@nearlayer/shared/manifest";
-import { NOARCH, type Platform, type PlatformParts, platformOf } from "@nearlayer/shared/platform";
+import { NOARCH, type Platform, platformOf } from "@nearlayer/shared/platform";
 import type { Repository } from "@nearlayer/shared/reference";
-import { readBounded } from "./body.ts";
-import type { FetchedManifest, RegistryClient } from "./client.ts";
+import { platformOfDescriptor, type WantsPlatform, wantedChildren } from "./children.ts";
+import { platformParts } from "./config.ts";
+import type { Reader } from "./reader.ts";
+import type { FetchedManifest } from "./source.ts";
 
 /** How deep indexes may stand in indexes, and how many manifests one tag may have in all. */
 const MAX_DEPTH = 4;
@@ -21,50 +23,46 @@ export interface SourceImage {
   readonly contents: ReadonlyMap<Digest, Uint8Array>;
 }
 
-/** What reading an image needs beside the registry. */
-export interface ImageReader {
-  readonly client: RegistryClient;
-  /** Which platforms are wanted; children of an index for other ones are left out. */
-  readonly wants: (platform: Platform) => boolean;
-  /** Manifests that the catalog has already: they are not fetched again. */
-  readonly known: (digest: Digest) => Promise<FetchedManifest | undefined>;
-}
-
-/** Reads what is below a tag's manifest. Throws what the registry or the manifests are wrong with. */
+/**
+ * Reads what is below a manifest, as far as its platforms are wanted. Undefined when none is. Throws what the source or
+ * the manifests are wrong with.
+ */
 export async function readImage(
-  reader: ImageReader,
+  reader: Reader,
   repository: Repository,
   top: FetchedManifest,
-): Promise<SourceImage> {
+  wants: WantsPlatform,
+): Promise<SourceImage | undefined> {
   const records = new Map<Digest, ManifestRecord>();
   const contents = new Map<Digest, Uint8Array>();
   let count = 0;
 
-  async function visit(fetched: FetchedManifest, platform: Platform | undefined, depth: number): Promise<void> {
+  /** Takes a manifest in, and says whether it did. */
+  async function visit(fetched: FetchedManifest, platform: Platform | undefined, depth: number): Promise<boolean> {
     count += 1;
     if (depth > MAX_DEPTH) throw new NearlayerError("LIMIT_EXCEEDED", `indexes nested more than ${MAX_DEPTH} deep`);
     if (count > MAX_MANIFESTS) throw new NearlayerError("LIMIT_EXCEEDED", `more than ${MAX_MANIFESTS} manifests`);
     const manifest = parseManifest(fetched.bytes, fetched.contentType);
     if (manifest.kind === "index") {
-      for (const child of manifest.manifests) await visitChild(child, depth + 1);
-      return add(fetched, manifest, []);
+      const taken = await Promise.all(wantedChildren(manifest, wants).map((child) => visitChild(child, depth + 1)));
+      if (manifest.manifests.length > 0 && !taken.includes(true)) return false;
+      add(fetched, manifest, []);
+      return true;
     }
+    // What an index says of a platform counts, and was looked at already.
     const own = platform ?? (await platformOfConfig(manifest));
+    if (platform === undefined && !wants(own)) return false;
     add(fetched, manifest, [own]);
+    return true;
   }
 
-  async function visitChild(child: Descriptor, depth: number): Promise<void> {
-    const platform = child.platform ? platformOf(present(child.platform)) : undefined;
-    if (platform !== undefined && !reader.wants(platform)) return;
-    const fetched = (await reader.known(child.digest)) ?? (await reader.client.getManifest(repository, child.digest));
-    if (fetched === undefined) throw new Error(`an unconditional request was answered 304: ${child.digest}`);
-    if (fetched.bytes.length !== child.size) {
-      throw new NearlayerError(
-        "SIZE_MISMATCH",
-        `manifest ${child.digest}: ${fetched.bytes.length} bytes, not ${child.size}`,
-      );
+  async function visitChild(child: Descriptor, depth: number): Promise<boolean> {
+    const fetched = await reader.manifest(repository, child.digest);
+    const { length } = fetched.bytes;
+    if (length !== child.size) {
+      throw new NearlayerError("SIZE_MISMATCH", `manifest ${child.digest}: ${length} bytes, not ${child.size}`);
     }
-    await visit(fetched, platform, depth);
+    return visit(fetched, platformOfDescriptor(child), depth);
   }
 
   function add({ digest, bytes }: FetchedManifest, manifest: Manifest, platforms: readonly Platform[]): void {
@@ -74,40 +72,24 @@ export async function readImage(
 
   /** An image that stands alone, or whose index does not say, tells its platform in its configuration. */
   async function platformOfConfig({ config }: ImageManifest): Promise<Platform> {
-    if (
-      !/\.(?:image|container\.image)\.(?:config\.)?v1\+json$/.test(config.mediaType) ||
-      config.size > MAX_CONFIG_BYTES
-    ) {
-      return NOARCH;
-    }
-    const bytes =
-      contents.get(config.digest) ??
-      (await reader.client.readBlob(repository, config.digest, 0, ({ body }) =>
-        readBounded(body, config.size, `configuration ${config.digest}`),
-      ));
-    if (digestOf(bytes) !== config.digest) {
-      throw new NearlayerError("DIGEST_MISMATCH", `configuration ${config.digest}: the registry sent other bytes`);
-    }
+    const isOfImage = /\.(?:image|container\.image)\.(?:config\.)?v1\+json$/.test(config.mediaType);
+    if (!isOfImage || config.size > MAX_CONFIG_BYTES) return NOARCH;
+    const bytes = await reader.config(repository, config);
     contents.set(config.digest, bytes);
     return platformOf(platformParts(bytes));
   }
 
-  await visit(top, undefined, 0);
+  if (!(await visit(top, undefined, 0))) return undefined;
   return { digest: top.digest, manifests: [...records.values()], contents };
 }
 
-/** Leaves out the fields that are not there, so that the type says what the value does. */
-function present(platform: { [K in keyof PlatformParts]?: string | undefined }): Partial<PlatformParts> {
-  return Object.fromEntries(Object.entries(platform).filter(([, value]) => value !== undefined));
-}
-
-function platformParts(config: Uint8Array): Partial<PlatformParts> | undefined {
-  try {
-    const document: unknown = JSON.parse(Buffer.from(config).toString("utf8"));
-    if (typeof document !== "object" || document === null) return undefined;
-    const entries = Object.entries(document).filter(([, value]) => typeof value === "string");
-    return Object.fromEntries(entries);
-  } catch {
-    return undefined;
-  }
+/** One image with what belongs to others of them: the digest stays the first one's. */
+export function mergeImages(image: SourceImage, others: readonly SourceImage[]): SourceImage {
+  const all = [image, ...others];
+  const manifests = new Map(all.flatMap(({ manifests }) => manifests.map((record) => [record.digest, record])));
+  return {
+    digest: image.digest,
+    manifests: [...manifests.values()],
+    contents: new Map(all.flatMap(({ contents }) => [...contents])),
+  };
 }

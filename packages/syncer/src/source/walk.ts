@@ -1,99 +1,97 @@
 import type { SourceConfig } from "@nearlayer/shared/config/schema";
-import type { Digest } from "@nearlayer/shared/digest";
-import type { Platform } from "@nearlayer/shared/platform";
-import type { Reference, Repository, Tag } from "@nearlayer/shared/reference";
-import picomatch from "picomatch";
-import type { FetchedManifest, RegistryClient } from "./client.ts";
-import { readImage, type SourceImage } from "./image.ts";
-import { listRepositories, listTags } from "./listing.ts";
+import { NearlayerError } from "@nearlayer/shared/errors";
+import type { Reference, Repository } from "@nearlayer/shared/reference";
+import { createFilters, type Filters } from "./filters.ts";
+import type { Known } from "./known.ts";
+import { createReader } from "./reader.ts";
+import { type TagListing, walkRepository } from "./repository.ts";
+import type { Source } from "./source.ts";
+import type { WalkedTag } from "./tag.ts";
 
-/** A tag of the source. */
-export interface TagName {
-  readonly repository: Repository;
-  readonly tag: Tag;
-}
-
-/** What was found behind a tag; a tag that could not be read fails alone. */
-export type WalkedTag = TagName &
-  (
-    | { readonly outcome: "unchanged"; readonly digest: Digest }
-    | { readonly outcome: "changed"; readonly image: SourceImage }
-    | { readonly outcome: "failed"; readonly error: unknown }
-  );
-
-/** What the catalog knows, so that what has not changed is not fetched again. */
-export interface Known {
-  readonly tag: (name: TagName) => Promise<Digest | undefined>;
-  readonly manifest: (digest: Digest) => Promise<FetchedManifest | undefined>;
-}
-
-/** Which repositories, tags and platforms the configuration asks for. */
-export interface Filters {
-  readonly repository: (name: string) => boolean;
-  readonly tag: (name: string) => boolean;
-  readonly platform: (name: Platform) => boolean;
-}
-
-export function createFilters(source: SourceConfig): Filters {
-  const included = picomatch(source.repositories, { ignore: source.exclude });
-  return { repository: (name) => included(name), tag: picomatch(source.tags), platform: picomatch(source.platforms) };
-}
-
-/** A repository whose tags could not be listed. */
+/** A repository (or a pattern of them) whose tags could not be listed. */
 export interface FailedRepository {
-  readonly repository: Repository;
+  readonly repository: string;
   readonly error: unknown;
 }
 
 export interface Walk {
   readonly tags: readonly WalkedTag[];
   readonly failedRepositories: readonly FailedRepository[];
+  /** Of the repositories that were asked for as a whole. */
+  readonly listings: readonly TagListing[];
+  /** All repositories of the source, wanted or not; `complete` when the source has listed them, to the end. */
+  readonly catalog: { readonly repositories: readonly Repository[]; readonly complete: boolean };
+  /** Does the source have a referrers API? Undefined when there was no reason to ask. */
+  readonly hasReferrersApi: boolean | undefined;
 }
 
 /**
- * Reads the source: the tags that the filters (or, when given, the references) ask for, and behind each the image, where
- * it is not what the catalog knows. Requests: one per page of a listing, one per tag, and what changed.
+ * Reads the source: the tags that the configuration (or, when given, the references) asks for, and behind each the image,
+ * where it is not what the catalog knows. Requests: one per page of a listing, one per tag, and what changed.
  *
  * Throws SOURCE_UNREACHABLE or SOURCE_REFUSED when the list of repositories cannot be had.
  */
 export async function walkSource(
-  client: RegistryClient,
-  filters: Filters,
+  source: Source,
+  config: SourceConfig,
   known: Known,
   references: readonly Reference[] = [],
 ): Promise<Walk> {
-  const failedRepositories: FailedRepository[] = [];
-  const wanted =
+  const filters = createFilters(config);
+  const watched = watchReferrers(source);
+  const reader = createReader(watched.source, filters, known, config.referrers);
+  const { wanted, catalog, failed } =
     references.length > 0
-      ? references
-      : (await listRepositories(client)).filter(filters.repository).map((repository): Reference => ({ repository }));
-
-  const tags = await Promise.all(
-    wanted.map(async (reference) => {
-      const { repository } = reference;
-      try {
-        const names = reference.tag ? [reference.tag] : (await listTags(client, repository)).filter(filters.tag);
-        return await Promise.all(names.map((tag) => walkTag(client, filters, known, { repository, tag })));
-      } catch (error) {
-        failedRepositories.push({ repository, error });
-        return [];
-      }
-    }),
+      ? { wanted: references, catalog: NOT_ASKED, failed: [] }
+      : await findRepositories(source, filters);
+  const walked = await Promise.all(
+    wanted.map(async (reference) => ({ reference, ...(await walkRepository(reader, reference)) })),
   );
-  return { tags: tags.flat(), failedRepositories };
+  return {
+    tags: walked.flatMap(({ tags }) => tags),
+    failedRepositories: [
+      ...failed,
+      ...walked.flatMap(({ reference: { repository }, error }) => (error === undefined ? [] : [{ repository, error }])),
+    ],
+    listings: walked.flatMap(({ listing }) => listing ?? []),
+    catalog,
+    hasReferrersApi: watched.hasApi(),
+  };
 }
 
-async function walkTag(client: RegistryClient, filters: Filters, known: Known, name: TagName): Promise<WalkedTag> {
-  try {
-    const digest = await known.tag(name);
-    const top = await client.getManifest(name.repository, name.tag, digest);
-    if (digest !== undefined && (top === undefined || top.digest === digest)) {
-      return { ...name, outcome: "unchanged", digest };
-    }
-    if (top === undefined) throw new Error(`an unconditional request was answered 304: ${name.repository}:${name.tag}`);
-    const reader = { client, wants: filters.platform, known: known.manifest };
-    return { ...name, outcome: "changed", image: await readImage(reader, name.repository, top) };
-  } catch (error) {
-    return { ...name, outcome: "failed", error };
+const NOT_ASKED = { repositories: [], complete: false };
+
+interface Found {
+  readonly wanted: readonly Reference[];
+  readonly catalog: Walk["catalog"];
+  readonly failed: readonly FailedRepository[];
+}
+
+/** The repositories that the configuration asks for. Where all are named in full, nobody need be asked. */
+async function findRepositories(source: Source, { names, patterns, repository }: Filters): Promise<Found> {
+  const byName = names.map((name): Reference => ({ repository: name }));
+  if (patterns.length === 0) return { wanted: byName, catalog: NOT_ASKED, failed: [] };
+  const listing = await source.listRepositories();
+  if (listing.repositories !== undefined) {
+    const { repositories } = listing;
+    const wanted = [...new Set([...names, ...repositories.filter(repository)])];
+    const catalog = { repositories, complete: repositories.length > 0 };
+    return { wanted: wanted.map((name): Reference => ({ repository: name })), catalog, failed: [] };
   }
+  const error = new NearlayerError("SOURCE_REFUSED", `${source.name} lists no repositories: ${listing.reason}`, {
+    hint: "name each repository in full in source.repositories, without wildcards; or give source.username",
+  });
+  if (byName.length === 0) throw error;
+  return { wanted: byName, catalog: NOT_ASKED, failed: patterns.map((pattern) => ({ repository: pattern, error })) };
+}
+
+/** Notes on the way what the source answers about referrers, for the next time. */
+function watchReferrers(source: Source): { source: Source; hasApi: () => boolean | undefined } {
+  let hasApi: boolean | undefined;
+  const getReferrers: Source["getReferrers"] = async (repository, digest) => {
+    const found = await source.getReferrers(repository, digest);
+    hasApi = found !== undefined;
+    return found;
+  };
+  return { source: { ...source, getReferrers }, hasApi: () => hasApi };
 }

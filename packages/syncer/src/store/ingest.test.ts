@@ -1,11 +1,13 @@
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { digestOf, hexOf } from "@nearlayer/shared/digest";
 import { ingestDir, storeBlobPath } from "@nearlayer/shared/tree";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { BLOB_MTIME, putBlob } from "./blob-file.ts";
 import { sizeOf } from "./durable.ts";
-import { BLOB_MTIME, ingest } from "./ingest.ts";
+import { type Give, ingest } from "./ingest.ts";
 
 const content = Buffer.from("some bytes of a layer");
 const wanted = { digest: digestOf(content), size: content.length, ref: "a layer" };
@@ -59,14 +61,78 @@ test.each([
   expect((await sizeOf(partial())) ?? 0).toBe(0);
 });
 
-test("a spoilt beginning on disk is found out, and the next run begins anew", async () => {
+test("a spoilt beginning on disk is found out, and the blob is fetched whole", async () => {
   await mkdir(join(partial(), ".."), { recursive: true });
   await writeFile(partial(), "SPOILT");
-  const give = (offset: number, write: (given: { offset: number; body: Buffer[] }) => Promise<void>) =>
-    write({ offset, body: [content.subarray(offset)] });
-  await expect(ingest(root, wanted, give)).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
-  await ingest(root, wanted, give);
+  const asked: number[] = [];
+  await ingest(root, wanted, (offset, write) => {
+    asked.push(offset);
+    return write({ offset, body: [content.subarray(offset)] });
+  });
+  expect(asked).toEqual([6, 0]);
   expect(await readFile(storeBlobPath(root, wanted.digest))).toEqual(content);
+});
+
+test("what was killed just before it got its name is not fetched again", async () => {
+  await mkdir(join(partial(), ".."), { recursive: true });
+  await writeFile(partial(), content);
+  expect(await ingest(root, wanted, () => Promise.reject(new Error("asked again")))).toBe(0);
+  expect(await readFile(storeBlobPath(root, wanted.digest))).toEqual(content);
+});
+
+test("workers that want the same blob fetch it once", async () => {
+  let asked = 0;
+  const give: Give = async (_, write) => {
+    asked += 1;
+    await write({ offset: 0, body: slowly([content.subarray(0, 5), content.subarray(5)]) });
+  };
+  const received = await Promise.all(Array.from({ length: 5 }, () => ingest(root, wanted, give)));
+  expect(asked).toBe(1);
+  expect(received.sort()).toEqual([0, 0, 0, 0, content.length]);
+  expect(await readdir(ingestDir(root))).toEqual([]);
+});
+
+test("a worker takes over from one that failed, and goes on where that stopped", async () => {
+  const begun = Promise.withResolvers<void>();
+  const first = ingest(root, wanted, (_, write) => {
+    begun.resolve();
+    return write({ offset: 0, body: slowly([content.subarray(0, 8)]) });
+  });
+  first.catch(() => {});
+  await begun.promise;
+  const second = ingest(root, wanted, (offset, write) => write({ offset, body: [content.subarray(offset)] }));
+  await expect(first).rejects.toMatchObject({ code: "SIZE_MISMATCH" });
+  await expect(second).resolves.toBe(content.length - 8);
+});
+
+test("a download that is broken off keeps what came", async () => {
+  const stop = new AbortController();
+  const give: Give = (_, write) => {
+    async function* body() {
+      yield content.subarray(0, 8);
+      stop.abort(new Error("stopped"));
+      yield content.subarray(8, 12);
+    }
+    return write({ offset: 0, body: body() });
+  };
+  await expect(ingest(root, wanted, give, { signal: stop.signal })).rejects.toThrow("stopped");
+  expect(await readFile(partial())).toEqual(content.subarray(0, 8));
+});
+
+test("bytes whose size nobody told are taken by their digest alone", async () => {
+  const { size: _, ...unsized } = wanted;
+  expect(await ingest(root, unsized, (_, write) => write({ offset: 0, body: [content] }))).toBe(content.length);
+  expect(await ingest(root, unsized, () => Promise.reject(new Error("asked again")))).toBe(0);
+});
+
+test("bytes that are in memory already are put in one piece, and leave nothing behind", async () => {
+  expect(await putBlob(root, wanted, content)).toBe(true);
+  expect(await putBlob(root, wanted, content)).toBe(false);
+  const { mode, mtimeMs } = await stat(storeBlobPath(root, wanted.digest));
+  expect([mode & 0o777, mtimeMs]).toEqual([0o444, BLOB_MTIME * 1000]);
+  const other = { ...wanted, digest: digestOf("other") };
+  await expect(putBlob(root, other, content)).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
+  expect(await readdir(ingestDir(root))).toEqual([]);
 });
 
 test("an empty blob is a blob", async () => {
@@ -74,3 +140,10 @@ test("an empty blob is a blob", async () => {
   await ingest(root, empty, (_, write) => write({ offset: 0, body: [] }));
   expect(await sizeOf(storeBlobPath(root, empty.digest))).toBe(0);
 });
+
+async function* slowly(chunks: Buffer[]) {
+  for (const chunk of chunks) {
+    await sleep(30);
+    yield chunk;
+  }
+}

@@ -1,26 +1,11 @@
-import { createHash, type Hash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { type FileHandle, open, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { type Digest, fromHex, type Hex, hexOf } from "@nearlayer/shared/digest";
-import { NearlayerError } from "@nearlayer/shared/errors";
-import { isDiskFull } from "@nearlayer/shared/exit";
+import { hexOf } from "@nearlayer/shared/digest";
+import { isNearlayerError, NearlayerError } from "@nearlayer/shared/errors";
 import { ingestDir, storeBlobPath } from "@nearlayer/shared/tree";
-import { ensureFolder, renameInto, sizeOf, syncFolder } from "./durable.ts";
-
-/**
- * The modification time of every blob, in seconds: 1 January 2016. It never changes, so that no rsync looks at a file
- * again whose content cannot change.
- */
-export const BLOB_MTIME = 1_451_606_400;
-const BLOB_MODE = 0o444;
-
-/** What is wanted: bytes with this digest and size; `ref` says what for, to people. */
-export interface Wanted {
-  readonly digest: Digest;
-  readonly size: number;
-  readonly ref: string;
-}
+import { explainFull, hasBlob, mismatch, place, seal, type Wanted } from "./blob-file.ts";
+import { type BlobLock, lockBlob } from "./blob-lock.ts";
+import { type Download, openDownload } from "./download.ts";
+import { ensureFolder } from "./durable.ts";
+import { announce } from "./info.ts";
 
 /** Bytes from `offset` on: what was asked for, or 0 when the giver begins again. */
 export interface Given {
@@ -28,97 +13,105 @@ export interface Given {
   readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
+/** Called with the offset from which bytes are needed; hands them to `write`, once or, after a break, again. */
+export type Give = (offset: number, write: (given: Given) => Promise<void>) => Promise<void>;
+
+export interface IngestOptions {
+  /** Breaks the download off; what came stays for the next run. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told how far the download is, in bytes from the blob's beginning: first where it starts, then with every piece. */
+  readonly onOffset?: ((offset: number) => void) | undefined;
+}
+
 /**
  * Brings one blob into the store: writes it under `ingest/<hex>/`, hashing as it comes, and gives it its name only once
  * it is whole, right and flushed. What an earlier, killed run had written is hashed and kept; `give` is told from where
- * to go on. Returns the number of bytes that came.
+ * to go on. Workers that want the same blob, here or in another process, fetch it once: the others wait. Returns the
+ * number of bytes that came.
  *
- * Throws SIZE_MISMATCH or DIGEST_MISMATCH, and then starts from nothing the next time.
+ * Throws SIZE_MISMATCH or DIGEST_MISMATCH (the next attempt then starts from nothing) and DISK_FULL.
  */
-export async function ingest(
-  root: string,
-  wanted: Wanted,
-  give: (offset: number, write: (given: Given) => Promise<void>) => Promise<void>,
-): Promise<number> {
-  const path = storeBlobPath(root, wanted.digest);
-  if ((await sizeOf(path)) === wanted.size) return 0;
-  const folder = join(ingestDir(root), hexOf(wanted.digest));
-  const file = join(folder, "data");
-  await ensureFolder(folder);
-  let received = 0;
-  const handle = await open(file, "a+");
+export async function ingest(root: string, wanted: Wanted, give: Give, options: IngestOptions = {}): Promise<number> {
+  const isDone = () => hasBlob(root, wanted);
+  if (await isDone()) return 0;
   try {
-    let { hash, offset } = await resume(handle, file, wanted.size);
-    await give(offset, async (given) => {
-      if (given.offset !== offset) {
-        if (given.offset !== 0) throw new Error(`asked for bytes from ${offset}, was given them from ${given.offset}`);
-        await handle.truncate(0);
-        hash = createHash("sha256");
-        offset = 0;
-      }
-      received = await write(handle, hash, given.body, wanted, offset);
-      offset += received;
-    });
-    if (offset !== wanted.size) {
-      // Not thrown away: what came may well be the right beginning.
-      throw new NearlayerError("SIZE_MISMATCH", `${wanted.ref}: ended after ${offset} of ${wanted.size} bytes`);
-    }
-    const actual = fromHex(hash.digest("hex") as Hex);
-    if (actual !== wanted.digest) {
-      await rm(folder, { recursive: true, force: true });
-      throw new NearlayerError("DIGEST_MISMATCH", `${wanted.ref}: the bytes are ${actual}, not ${wanted.digest}`);
-    }
-    await handle.chmod(BLOB_MODE);
-    await handle.utimes(BLOB_MTIME, BLOB_MTIME);
-    await handle.sync();
+    await ensureFolder(ingestDir(root));
+    await using lock = await lockBlob(root, hexOf(wanted.digest), isDone, options.signal);
+    return lock === undefined ? 0 : await receive(lock, storeBlobPath(root, wanted.digest), wanted, give, options);
   } catch (error) {
-    if (isDiskFull(error)) {
-      throw new NearlayerError("DISK_FULL", `no space left for ${wanted.ref}, ${wanted.size} bytes, in ${root}`, {
-        cause: error,
-        hint: "free some space and run the same command again: it goes on where it stopped",
-      });
-    }
-    throw error;
-  } finally {
-    await handle.close();
+    throw explainFull(error, root, wanted);
   }
-  await renameInto(file, path);
-  await syncFolder(dirname(path));
-  await rm(folder, { recursive: true, force: true });
+}
+
+async function receive(
+  lock: BlobLock,
+  path: string,
+  wanted: Wanted,
+  give: Give,
+  options: IngestOptions,
+): Promise<number> {
+  const info = announce(lock.folder, wanted);
+  await using download = await openDownload(lock.folder, wanted.size);
+  let received: number;
+  try {
+    received = await fill(download, wanted, give, options);
+  } catch (error) {
+    await info.end(download.offset > 0);
+    // What came stays, for the next attempt to go on from; of nothing, nothing is kept.
+    if (download.offset === 0) await lock.clear();
+    throw error;
+  }
+  await info.end(false);
+  await seal(download.handle);
+  await place(download.file, path);
+  await lock.clear();
   return received;
 }
 
-/** Hashes what is already there. A file that is not shorter than the whole is of no use and is emptied. */
-async function resume(handle: FileHandle, file: string, size: number): Promise<{ hash: Hash; offset: number }> {
-  const hash = createHash("sha256");
-  const { size: offset } = await handle.stat();
-  if (offset === 0) return { hash, offset };
-  if (offset >= size) {
-    await handle.truncate(0);
-    return { hash, offset: 0 };
+/** Gets what is missing, until all is there and right. Returns how many bytes came. */
+async function fill(download: Download, wanted: Wanted, give: Give, options: IngestOptions): Promise<number> {
+  const resumed = download.offset;
+  let received = await fetchRest(download, wanted, give, options);
+  if (download.digest() !== wanted.digest && resumed > 0) {
+    // What lay there was spoilt: that is not the source's fault, which gets its chance to give the whole.
+    await download.restart();
+    received += await fetchRest(download, wanted, give, options);
   }
-  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Uint8Array);
-  return { hash, offset };
+  const actual = download.digest();
+  if (actual !== wanted.digest) {
+    await download.restart();
+    throw mismatch(wanted, actual);
+  }
+  await download.check();
+  return received;
 }
 
-async function write(
-  handle: FileHandle,
-  hash: Hash,
-  body: Given["body"],
-  { ref, size, digest }: Wanted,
-  offset: number,
-): Promise<number> {
+async function fetchRest(download: Download, wanted: Wanted, give: Give, options: IngestOptions): Promise<number> {
+  const { size = Number.POSITIVE_INFINITY, ref, digest } = wanted;
   let received = 0;
-  for await (const chunk of body) {
-    received += chunk.length;
-    if (offset + received > size) {
-      await handle.truncate(0);
-      throw new NearlayerError("SIZE_MISMATCH", `${ref}: ${digest} has more than its ${size} bytes`);
+  const onOffset = (offset: number) => {
+    if (offset > size) throw new NearlayerError("SIZE_MISMATCH", `${ref}: ${digest} has more than its ${size} bytes`);
+    options.onOffset?.(offset);
+  };
+  onOffset(download.offset);
+  // Killed just before it got its name.
+  if (download.offset === size) return received;
+  await give(download.offset, async ({ offset, body }) => {
+    if (offset !== download.offset) {
+      if (offset !== 0) throw new Error(`asked for bytes from ${download.offset}, was given them from ${offset}`);
+      await download.restart();
     }
-    // The write goes on in a thread of its own while this one hashes.
-    const written = handle.appendFile(chunk);
-    hash.update(chunk);
-    await written;
+    try {
+      await download.append(body, { onOffset, signal: options.signal });
+      received += download.offset - offset;
+    } catch (error) {
+      // Too long is wrong from the beginning, and nothing to go on from.
+      if (isNearlayerError(error, "SIZE_MISMATCH")) await download.restart();
+      throw error;
+    }
+  });
+  if (wanted.size !== undefined && download.offset !== wanted.size) {
+    throw new NearlayerError("SIZE_MISMATCH", `${ref}: ended after ${download.offset} of ${size} bytes`);
   }
   return received;
 }

@@ -1,0 +1,35 @@
+// Another process that writes to a catalog: node writer.ts LOCATION images NAME COUNT | stay | open
+import { setTimeout as sleep } from "node:timers/promises";
+import { recordImage } from "../images.ts";
+import { bumpRevision, openCatalog } from "../open.ts";
+import { AMD64, sampleImage } from "./samples.ts";
+
+const [location = "", what, name = "", count = "1"] = process.argv.slice(2);
+const catalog = await openCatalog(location);
+
+/** Images with a layer that all of them share, one after the other. */
+async function recordImages(): Promise<void> {
+  for (let index = 0; index < Number(count); index += 1) {
+    const layers = { [AMD64]: ["shared", `${name}-${index}`] };
+    await recordImage(catalog, sampleImage({ repository: `test/${name}`, tag: String(index), layers }));
+  }
+}
+
+/** Writes, and stays in the middle of its transaction until it is killed. */
+async function stayInTransaction(): Promise<void> {
+  await catalog.transaction().execute(async (transaction) => {
+    const half = sampleImage({ layers: { [AMD64]: ["half"] } });
+    await transaction.insertInto("repository").values({ name: half.repository }).execute();
+    await transaction
+      .insertInto("tag")
+      .values({ repository: half.repository, name: half.tag, digest: half.digest })
+      .execute();
+    await bumpRevision(transaction);
+    console.log("in the middle");
+    await sleep(60_000);
+  });
+}
+
+if (what === "images") await recordImages();
+if (what === "stay") await stayInTransaction();
+await catalog.destroy();

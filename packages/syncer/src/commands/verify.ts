@@ -1,0 +1,171 @@
+import { openCatalog } from "@nearlayer/shared/catalog/open";
+import { storedBlobs, storedBlobsOf } from "@nearlayer/shared/catalog/stored";
+import type { Config } from "@nearlayer/shared/config/schema";
+import type { Digest } from "@nearlayer/shared/digest";
+import { messageOf, NearlayerError } from "@nearlayer/shared/errors";
+import type { Platform } from "@nearlayer/shared/platform";
+import PQueue from "p-queue";
+import { openSource } from "../source/open.ts";
+import type { Source } from "../source/source.ts";
+import { type InspectOptions, inspectBlob } from "../verify/blob.ts";
+import type { Finding } from "../verify/finding.ts";
+import { findForeign, findSpoiltStrays } from "../verify/foreign.ts";
+import { type GetSource, removeForeign, repairBlob, repairState } from "../verify/repair.ts";
+import { inspectState, type StateContext } from "../verify/state.ts";
+import { readSigner, type StoreContext, withStore } from "./context.ts";
+
+export interface VerifyOptions {
+  /** Sizes, modes, times and links only: no bytes are read. */
+  readonly quick?: boolean;
+  /** Remove what is wrong, and bring it back from the source. */
+  readonly repair?: boolean;
+  /** Told of the progress, often. */
+  readonly onProgress?: (progress: VerifyProgress) => void;
+}
+
+export interface VerifyProgress {
+  readonly blobs: number;
+  /** Bytes read. */
+  readonly bytes: number;
+}
+
+/** Something that was wrong, and whether it is still. */
+export interface VerifyItem extends Finding {
+  readonly repaired: boolean;
+  /** Why it could not be repaired. */
+  readonly error?: string;
+}
+
+export interface VerifyResult {
+  readonly quick: boolean;
+  /** How many blobs were looked at, and how many bytes were read. */
+  readonly checked: VerifyProgress;
+  readonly items: readonly VerifyItem[];
+  /** How many of the items are still wrong. */
+  readonly wrong: number;
+}
+
+/** How many blobs are looked at side by side: reading one while another is hashed is all there is to gain. */
+const AT_ONCE = 4;
+const PAGE = 1000;
+
+/**
+ * Holds the store and the tree against the catalog. That can take hours, and is done without the store's lock; what it
+ * finds is looked at once more with it, so that nothing is told that a sync was only just doing.
+ */
+export async function verify(config: Config, options: VerifyOptions = {}): Promise<VerifyResult> {
+  const { quick = false, repair = false } = options;
+  const checked = { blobs: 0, bytes: 0 };
+  const report = (blobs: number, bytes: number) => {
+    checked.blobs += blobs;
+    checked.bytes += bytes;
+    options.onProgress?.({ ...checked });
+  };
+  const inspect = { quick, onBytes: (bytes: number) => report(0, bytes) };
+  const suspects = await findSuspects(config, inspect, () => report(1, 0));
+  if (suspects.length === 0) return { quick, checked, items: [], wrong: 0 };
+
+  return withStore(config, "syncer verify", async (context) => {
+    const found = await lookAgain(context, suspects, inspect);
+    const items = repair
+      ? await repairAll(config, context, found, inspect)
+      : found.map((finding) => ({ ...finding, repaired: false }));
+    return { quick, checked, items, wrong: items.filter(({ repaired }) => !repaired).length };
+  });
+}
+
+async function findSuspects(config: Config, options: InspectOptions, onBlob: () => void): Promise<Finding[]> {
+  const catalog = await openCatalog(config.catalog);
+  const { root } = config;
+  const findings: Finding[] = [];
+  const queue = new PQueue({ concurrency: AT_ONCE });
+  const failures: unknown[] = [];
+  try {
+    for await (const page of storedBlobs(catalog, PAGE)) {
+      for (const blob of page) {
+        const inspected = queue.add(async () => {
+          findings.push(...(await inspectBlob(root, blob, options)));
+          onBlob();
+        });
+        inspected.catch((error: unknown) => failures.push(error));
+      }
+      await queue.onIdle();
+      if (failures.length > 0) throw failures[0];
+    }
+    findings.push(...(await findBesides({ catalog, root, signer: readSigner(config) }, options)));
+  } finally {
+    await catalog.destroy();
+  }
+  return findings;
+}
+
+async function findBesides(context: StateContext, options: InspectOptions): Promise<Finding[]> {
+  const { catalog, root } = context;
+  return [
+    ...(await Array.fromAsync(findSpoiltStrays(catalog, root, options))),
+    ...(await Array.fromAsync(findForeign(catalog, root))),
+    ...(await Array.fromAsync(inspectState(context))),
+  ];
+}
+
+const digestsOf = (findings: readonly Finding[]): Digest[] => [
+  ...new Set(findings.flatMap(({ digest }) => (digest === undefined ? [] : [digest]))),
+];
+
+async function lookAgain(
+  context: StoreContext,
+  suspects: readonly Finding[],
+  options: InspectOptions,
+): Promise<Finding[]> {
+  const blobs = await storedBlobsOf(context.catalog, digestsOf(suspects));
+  const findings: Finding[] = [];
+  for (const blob of blobs) findings.push(...(await inspectBlob(context.root, blob, options)));
+  const besides = suspects.some(({ digest }) => digest === undefined);
+  return besides ? [...findings, ...(await findBesides(context, options))] : findings;
+}
+
+async function repairAll(
+  config: Config,
+  context: StoreContext,
+  findings: readonly Finding[],
+  options: InspectOptions,
+): Promise<VerifyItem[]> {
+  await using sources = new AsyncDisposableStack();
+  const errors = new Map<Finding, string>();
+  const attempt = async (concerned: readonly Finding[], work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (error) {
+      for (const finding of concerned) errors.set(finding, messageOf(error));
+    }
+  };
+  const getSource = openOnce(config, sources);
+  for (const blob of await storedBlobsOf(context.catalog, digestsOf(findings))) {
+    const concerned = findings.filter(({ digest }) => digest === blob.digest);
+    await attempt(concerned, () => repairBlob(context, getSource, blob));
+  }
+  const besides = findings.filter(({ digest }) => digest === undefined);
+  const useless = besides.filter(({ fault }) => fault !== "state");
+  for (const [finding, error] of await removeForeign(context.root, useless)) errors.set(finding, error);
+  for (const [platform, concerned] of Map.groupBy(besides, (finding) => finding.platform)) {
+    if (platform !== undefined) await attempt(concerned, () => repairState(context, platform as Platform, concerned));
+  }
+  const left = new Set((await lookAgain(context, findings, options)).map(keyOf));
+  return findings.map((finding) => {
+    const error = errors.get(finding);
+    return { ...finding, repaired: !left.has(keyOf(finding)), ...(error === undefined ? {} : { error }) };
+  });
+}
+
+const keyOf = ({ path }: Finding): string => path;
+
+function openOnce({ source }: Config, sources: AsyncDisposableStack): GetSource {
+  let opened: Promise<Source> | undefined;
+  return () => {
+    if (source === undefined) {
+      throw new NearlayerError("CONFIG_INVALID", "source.url is missing: where is it to be fetched from?");
+    }
+    opened ??= openSource(source).then((given) => sources.adopt(given, () => given.close()));
+    return opened;
+  };
+}

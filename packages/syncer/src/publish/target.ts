@@ -1,0 +1,144 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Catalog } from "@nearlayer/shared/catalog/open";
+import { readPublished, recordPublished } from "@nearlayer/shared/catalog/published";
+import type { Target } from "@nearlayer/shared/config/target";
+import { NearlayerError } from "@nearlayer/shared/errors";
+import type { Generation } from "@nearlayer/shared/generation";
+import { ingestDir, pubDir } from "@nearlayer/shared/tree";
+import { ensureFolder } from "../store/durable.ts";
+import { choosePass, type Pass } from "./choose.ts";
+import { addedNames, droppedNames, sortExtraneous } from "./names.ts";
+import {
+  deleteNames,
+  deleteOldState,
+  listExtraneous,
+  type RsyncResult,
+  type RsyncRun,
+  type RsyncSettings,
+  runRsync,
+  sendAllBlobs,
+  sendBlobs,
+  sendState,
+} from "./rsync.ts";
+import { readShownAt } from "./shown.ts";
+
+/** How many old lists and deltas go at once; a platform has some two hundred at most. */
+const MAX_OLD_STATE = 10_000;
+
+/** What publishing to a target needs to know. */
+export interface PublishContext {
+  readonly catalog: Catalog;
+  readonly root: string;
+  /** The newest generation of every platform; the tree shows them. */
+  readonly newest: readonly Generation[];
+  readonly settings: RsyncSettings;
+  readonly isForced: boolean;
+  readonly fullEvery: number;
+  /** How many blobs may be deleted. */
+  readonly maxDelete: number;
+  readonly now: Date;
+}
+
+/** What was done to a target. */
+export interface PublishedTo {
+  readonly pass: "nothing" | "changes" | "full";
+  readonly files: number;
+  readonly bytes: number;
+  readonly deleted: number;
+  /** Files at the target that are none of ours; they are left alone. */
+  readonly foreign: number;
+  /** Blobs that the target has, a generation holds, and our own tree has lost. */
+  readonly lost: number;
+}
+
+/**
+ * Brings one target up to date: blobs first, then lists, then GENERATION, deletions last. Throws PUBLISH_FAILED; what was
+ * brought until then stays, and the next run goes on from there.
+ */
+export async function publishTo(context: PublishContext, target: Target): Promise<PublishedTo> {
+  const { catalog, root, newest, now } = context;
+  await ensureFolder(ingestDir(root));
+  const scratch = await mkdtemp(join(ingestDir(root), "publish-"));
+  try {
+    const published = await readPublished(catalog, target.destination);
+    const shown = await readShownAt(context, target, scratch);
+    const pass = choosePass({ ...context, published, shown });
+    if (pass.kind === "refused") throw refused(target, pass.reason);
+    if (pass.kind === "nothing") return { pass: "nothing", files: 0, bytes: 0, deleted: 0, foreign: 0, lost: 0 };
+    const result = await carry(context, target, scratch, pass);
+    const before = new Map(published.map(({ platform, fullAt }) => [platform, fullAt]));
+    const isFull = result.pass === "full";
+    await recordPublished(
+      catalog,
+      target.destination,
+      newest.map(({ platform, number }) => {
+        const fullAt = (isFull ? undefined : before.get(platform)) ?? now.toISOString();
+        return { platform, number, fullAt };
+      }),
+    );
+    return result;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function carry(
+  context: PublishContext,
+  target: Target,
+  scratch: string,
+  pass: Pass & { kind: "changes" | "full" },
+): Promise<PublishedTo> {
+  const source = pubDir(context.root);
+  const moved = { files: 0, bytes: 0 };
+  const act = async (run: RsyncRun): Promise<RsyncResult> => {
+    const result = await runRsync(run, target, context.settings);
+    moved.files += result.files;
+    moved.bytes += result.bytes;
+    return result;
+  };
+  const names = pass.kind === "changes" ? await addedNames(context, pass.since) : undefined;
+  if (names === undefined) await act(sendAllBlobs(source, target));
+  else if (names.length > 0) await act(sendBlobs(source, target, names));
+  for (const run of sendState(source, target)) await act(run);
+
+  const extraneous = names === undefined ? (await act(listExtraneous(source, target))).deleted : undefined;
+  const { due, foreign, lost } = extraneous
+    ? await sortExtraneous(context.catalog, extraneous)
+    : { due: pass.kind === "changes" ? await droppedNames(context, pass.since) : [], foreign: 0, lost: 0 };
+  await deleteBounded(context, target, scratch, due, act);
+  const { deleted } = await act(deleteOldState(source, target, MAX_OLD_STATE));
+  return {
+    pass: names === undefined ? "full" : "changes",
+    ...moved,
+    deleted: due.length + deleted.length,
+    foreign,
+    lost,
+  };
+}
+
+async function deleteBounded(
+  { maxDelete }: PublishContext,
+  target: Target,
+  scratch: string,
+  names: readonly string[],
+  act: (run: RsyncRun) => Promise<RsyncResult>,
+): Promise<void> {
+  if (names.length === 0) return;
+  if (names.length > maxDelete) {
+    const message = `${target.destination}: ${names.length} files are to be deleted, more than ${maxDelete}: none was`;
+    throw new NearlayerError("PUBLISH_FAILED", message, {
+      hint: "the new blobs and their state are out; when that is what you want: `syncer publish --max-delete N`, or publish.maxDelete",
+    });
+  }
+  // rsync deletes what it is told to send and does not find; the folders must be there, or it does not look.
+  const empty = join(scratch, "empty");
+  for (const folder of new Set(names.map(dirname))) await mkdir(join(empty, folder), { recursive: true });
+  await act(deleteNames(empty, target, names, maxDelete));
+}
+
+function refused({ destination }: Target, reason: string): NearlayerError {
+  return new NearlayerError("PUBLISH_FAILED", `${destination} is left alone: ${reason}`, {
+    hint: "does another syncer publish there? `syncer publish --full` makes it what this tree is",
+  });
+}
