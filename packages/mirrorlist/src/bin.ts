@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+import { runMain } from "@nearlayer/shared/cli";
+import { loadConfig } from "@nearlayer/shared/config/load";
+import { EXIT, type ExitCode } from "@nearlayer/shared/exit";
+import { parseReference } from "@nearlayer/shared/reference";
+import { Command, CommanderError } from "commander";
+import { crawl, hasFailures, summarizeCrawl } from "./commands/crawl.ts";
+import { explainPull, summarizeExplanation } from "./commands/explain.ts";
+import { listMirrors, showMirror, summarizeMirrors } from "./commands/mirror.ts";
+import { serve } from "./commands/serve.ts";
+
+interface GlobalOptions {
+  readonly config: string;
+  readonly json?: boolean;
+}
+
+/** Reads the command line. `end` takes the exit code that the command leads to. */
+function createProgram(end: (code: ExitCode) => void): Command {
+  const program = new Command("mirrorlist")
+    .description("Answers pulls: manifests from here, layers from a mirror near the client.")
+    .option("--config <file>", "the configuration", "nearlayer.yaml")
+    .option("--json", "print the result as JSON on stdout")
+    .exitOverride()
+    .showHelpAfterError("(mirrorlist --help shows the commands)")
+    .addHelpText("after", EXAMPLES);
+
+  const config = () => loadConfig(program.opts<GlobalOptions>().config);
+  const show = <T>(result: T, summarize: (result: T) => string) =>
+    console.log(program.opts<GlobalOptions>().json ? JSON.stringify(result) : summarize(result));
+
+  program
+    .command("serve")
+    .description("answer pulls, in the foreground, until SIGTERM")
+    .action(() => serve(config(), (url) => show({ url }, () => `mirrorlist listens on ${url}`)));
+
+  program
+    .command("crawl")
+    .description("probe every mirror once and show what it has")
+    .action(async () => {
+      const result = await crawl(config());
+      show(result, summarizeCrawl);
+      if (hasFailures(result)) end(EXIT.SOME_FAILED);
+    });
+
+  program
+    .command("explain")
+    .description("show which mirrors a client would get for an image, and why")
+    .argument("<reference>", "REPOSITORY, REPOSITORY:TAG or REPOSITORY@DIGEST")
+    .requiredOption("--ip <address>", "the client's address")
+    .action(async (reference: string, { ip }: { ip: string }) => {
+      show(await explainPull(config(), parseReference(reference), ip), summarizeExplanation);
+    });
+
+  const mirror = program.command("mirror").description("the mirrors that the configuration declares");
+  mirror
+    .command("list")
+    .description("all of them")
+    .action(() => show(listMirrors(config()), summarizeMirrors));
+  mirror
+    .command("show")
+    .description("one of them, with everything that is declared")
+    .argument("<name>")
+    .action((name: string) => show(showMirror(config(), name), (found) => JSON.stringify(found, undefined, 2)));
+
+  return program;
+}
+
+const EXAMPLES = `
+Examples:
+  mirrorlist serve
+  mirrorlist crawl
+  mirrorlist explain fedora/app:40 --ip 203.0.113.7
+  mirrorlist --json crawl | jq '.mirrors[].name'
+
+Exit codes: 0 all well, 1 wrong use or configuration, 2 a mirror fails or nothing
+has that name, 70 a bug`;
+
+await runMain(async () => {
+  let code: ExitCode = EXIT.OK;
+  const program = createProgram((ended) => {
+    code = ended;
+  });
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    // Commander has printed what is wrong (or the help that was asked for) itself.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
+    throw error;
+  }
+  return code;
+});

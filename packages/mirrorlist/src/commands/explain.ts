@@ -1,0 +1,45 @@
+import type { Config } from "@nearlayer/shared/config/schema";
+import { NearlayerError } from "@nearlayer/shared/errors";
+import type { Reference } from "@nearlayer/shared/reference";
+import { type Explanation, explain } from "../explain/explain.ts";
+import { openMmdbGeo } from "../geo/mmdb.ts";
+import { parseAddress } from "../selection/client.ts";
+import { probeOnce } from "./probed.ts";
+import { formatTable } from "./table.ts";
+
+/** What a pull of the image from the address would get, by the catalog and the mirrors as they are now. */
+export async function explainPull(config: Config, reference: Reference, ip: string): Promise<Explanation> {
+  const address = parseAddress(ip);
+  if (address === undefined) throw new NearlayerError("USAGE", `not an IP address: ${ip.slice(0, 100)}`);
+  const geo = await openMmdbGeo(config.mirrorlist.geoip);
+  const { snapshot, network } = await probeOnce(config);
+  const deps = { snapshot, mirrors: network.mirrors(), geo, config, now: Date.now() };
+  const explanation = explain(deps, reference, address);
+  if (explanation.kind === "explanation") return explanation;
+  throw new NearlayerError("NOT_FOUND", `${explanation.message}: ${explanation.detail}`, {
+    hint: "`syncer sync` brings images into the catalog",
+  });
+}
+
+export function summarizeExplanation(explanation: Explanation): string {
+  const { image, client, delivery, layers, omittedLayers, attributions } = explanation;
+  const where = [client.country ?? "country unknown", client.asn === undefined ? "" : `AS${client.asn}`];
+  const rows = layers.flatMap(({ digest, platforms, candidates, rejected }) => {
+    const layer = (index: number) => (index === 0 ? [digest.slice(7, 19), platforms.join(" ")] : ["", ""]);
+    const lines = [
+      ...candidates.map(({ mirror, rank, score }) => [mirror, rank, score]),
+      ["origin", "last", ""],
+      ...rejected.map(({ mirror, reason, detail }) => [mirror, `not: ${reason}`, detail]),
+    ];
+    return lines.map((line, index) => [...layer(index), ...line]);
+  });
+  return [
+    `${image.repository} ${image.reference} is ${image.digest}`,
+    `client ${client.address} (${[client.prefix, ...where].filter((text) => text !== "").join(", ")})`,
+    `delivery ${delivery.configured}${delivery.hasReferrers ? ", never rewritten: it has referrers" : ""}`,
+    "",
+    formatTable(["LAYER", "PLATFORMS", "MIRROR", "RANK", "SCORE"], rows),
+    ...(omittedLayers > 0 ? [`and ${omittedLayers} more layers`] : []),
+    ...attributions.map(({ text, url }) => `${text}, ${url}`),
+  ].join("\n");
+}

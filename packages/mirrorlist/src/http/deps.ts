@@ -1,0 +1,40 @@
+import type { Geo } from "../geo/geo.ts";
+import type { PullDeps } from "../pull/deps.ts";
+import type { Client } from "../selection/client.ts";
+import type { Snapshot } from "../served/snapshot.ts";
+import type { BaseUrlOf } from "./base-url.ts";
+import type { Forwarded } from "./forwarded.ts";
+
+/** Everything that requests are answered from. */
+export interface AppDeps extends PullDeps {
+  /** The newest snapshot; a request takes it once and stays with it. */
+  readonly snapshot: () => Snapshot;
+  readonly geo: Geo;
+  /** What is not as it should be, one clause each; empty when all is well. */
+  readonly notReady: () => readonly string[];
+}
+
+/** What handlers are given: the dependencies, and what is made of them once for the application. */
+export interface Context extends AppDeps {
+  readonly baseUrlOf: BaseUrlOf;
+}
+
+/** What is known of a request before it is answered, and what the access log says of it afterwards. */
+export interface RequestState {
+  forwarded: Forwarded;
+  client: Client;
+  entry: AccessEntry;
+}
+
+/** The fields of the access log that the answer fills in. */
+export interface AccessEntry {
+  kind: string;
+  repository?: string;
+  reference?: string;
+  delivery?: string;
+  mirror?: string;
+  rank?: string;
+  /** How many mirrors the client had been sent to for this blob before. */
+  failover?: number;
+  error?: string;
+}

@@ -1,0 +1,44 @@
+import type { DeclaredMirror } from "@nearlayer/shared/config/schema";
+import type { Platform } from "@nearlayer/shared/platform";
+import { type Netblock, parseNetblock } from "../selection/netblock.ts";
+import { type Seed, seedOf } from "../selection/rendezvous.ts";
+import type { Probe } from "./probe.ts";
+
+/** A mirror as selection sees it: what was declared of it, and what the crawler has seen of it. Immutable. */
+export interface Mirror {
+  readonly name: string;
+  /** The base URL, with a slash at its end; a blob's name in `pub/` is appended to it. */
+  readonly url: string;
+  readonly country: string;
+  /** Mbit/s: its weight among equals. */
+  readonly bandwidth: number;
+  /** What it says it carries; undefined is everything. */
+  readonly platforms: ReadonlySet<Platform> | undefined;
+  readonly asn: number | undefined;
+  readonly netblocks: readonly Netblock[];
+  /** Serves the clients of its netblocks alone. */
+  readonly private: boolean;
+  readonly disabled: boolean;
+  readonly allowPrivateAddress: boolean;
+  readonly seed: Seed;
+  /** The newest probe of each platform. */
+  readonly probes: ReadonlyMap<Platform, Probe>;
+}
+
+/** A mirror of which nothing is known yet but what was declared. */
+export function mirrorOf(declared: DeclaredMirror): Mirror {
+  return {
+    name: declared.name,
+    url: declared.url,
+    country: declared.country,
+    bandwidth: declared.bandwidth,
+    platforms: declared.platforms && new Set(declared.platforms),
+    asn: declared.asn,
+    netblocks: declared.netblocks.map(parseNetblock),
+    private: declared.private,
+    disabled: declared.disabled,
+    allowPrivateAddress: declared.allowPrivateAddress,
+    seed: seedOf(declared.name),
+    probes: new Map(),
+  };
+}

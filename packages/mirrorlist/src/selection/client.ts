@@ -1,0 +1,31 @@
+import { isIP } from "node:net";
+import ipaddr from "ipaddr.js";
+import type { Address } from "./netblock.ts";
+
+/** Who asks, as far as the choice of a mirror depends on it. */
+export interface Client {
+  readonly address: Address;
+  /** What its neighbours share: IPv4 /24, IPv6 /48. It stands for the client in hashes and logs. */
+  readonly prefix: string;
+  readonly country?: string;
+  readonly asn?: number;
+}
+
+const PREFIX_BITS = { ipv4: 24, ipv6: 48 } as const;
+
+/** An address as people and peers write it, or undefined. IPv4 in IPv6 (`::ffff:192.0.2.1`) becomes IPv4. */
+export function parseAddress(text: string): Address | undefined {
+  // ipaddr.js takes more forms than there should be (`127.1`, octal); Node's own check does not.
+  if (text.length > 64 || isIP(text) === 0) return undefined;
+  return ipaddr.process(text.split("%", 1)[0] ?? text);
+}
+
+export function prefixOf(address: Address): string {
+  const bits = PREFIX_BITS[address.kind()];
+  const bytes = address.toByteArray().map((byte, index) => (index < bits / 8 ? byte : 0));
+  return `${ipaddr.fromByteArray(bytes).toString()}/${bits}`;
+}
+
+export function clientOf(address: Address, place: { country?: string; asn?: number } = {}): Client {
+  return { address, prefix: prefixOf(address), ...place };
+}

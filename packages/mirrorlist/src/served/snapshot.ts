@@ -1,0 +1,85 @@
+import type { Digest } from "@nearlayer/shared/digest";
+import { type Manifest, parseManifest } from "@nearlayer/shared/manifest";
+import type { Platform } from "@nearlayer/shared/platform";
+import type { Repository, Tag } from "@nearlayer/shared/reference";
+import { type BlobTable, createBlobTable } from "./blob-table.ts";
+
+/** A manifest with the exact bytes that its digest names. */
+export interface ServedManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+  readonly artifactType?: string;
+  /** What it refers to, when it is a signature, an attestation and the like. */
+  readonly subject?: Digest;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+export interface ServedRepository {
+  readonly tags: ReadonlyMap<Tag, Digest>;
+  /** By code unit. */
+  readonly tagNames: readonly Tag[];
+  /** The manifests that can be asked for here by digest. */
+  readonly manifests: ReadonlySet<Digest>;
+}
+
+/** Everything that pulls are answered from: one moment of the catalog, in memory, never changed. */
+export interface Snapshot {
+  readonly revision: number;
+  readonly repositories: ReadonlyMap<Repository, ServedRepository>;
+  /** By code unit. */
+  readonly repositoryNames: readonly Repository[];
+  readonly manifests: ReadonlyMap<Digest, ServedManifest>;
+  /** The manifests that refer to a digest. */
+  readonly referrers: ReadonlyMap<Digest, readonly Digest[]>;
+  readonly blobs: BlobTable;
+  /** Configurations: the small blobs that are served from here. */
+  readonly contents: ReadonlyMap<Digest, Uint8Array>;
+  /** The newest generation of each platform. */
+  readonly generations: ReadonlyMap<Platform, number>;
+}
+
+export const EMPTY_SNAPSHOT: Snapshot = {
+  revision: -1,
+  repositories: new Map(),
+  repositoryNames: [],
+  manifests: new Map(),
+  referrers: new Map(),
+  blobs: createBlobTable(0).build(),
+  contents: new Map(),
+  generations: new Map(),
+};
+
+/** The manifest that a tag or a digest means in a repository. */
+export function findManifest(
+  snapshot: Snapshot,
+  repository: ServedRepository,
+  reference: { readonly tag: Tag } | { readonly digest: Digest },
+): ServedManifest | undefined {
+  if ("tag" in reference) {
+    const digest = repository.tags.get(reference.tag);
+    return digest === undefined ? undefined : snapshot.manifests.get(digest);
+  }
+  return repository.manifests.has(reference.digest) ? snapshot.manifests.get(reference.digest) : undefined;
+}
+
+/** What cosign and clients without a referrers API name after a digest: `sha256-<hex>`, with or without an ending. */
+const NAMED_AFTER = ["", ".sig", ".att", ".sbom"] as const;
+
+/** Does something refer to the manifest: a signature, an attestation, any referrer? Then its bytes must stay. */
+export function hasReferrers(snapshot: Snapshot, repository: ServedRepository, digest: Digest): boolean {
+  if (snapshot.referrers.has(digest)) return true;
+  const name = digest.replace(":", "-");
+  return NAMED_AFTER.some((ending) => repository.tags.has(`${name}${ending}` as Tag));
+}
+
+const parsed = new WeakMap<ServedManifest, Manifest>();
+
+/** What the bytes say; read once. The catalog holds only what could be read before. */
+export function manifestOf(served: ServedManifest): Manifest {
+  const known = parsed.get(served);
+  if (known !== undefined) return known;
+  const manifest = parseManifest(served.bytes);
+  parsed.set(served, manifest);
+  return manifest;
+}
