@@ -11,20 +11,23 @@ export interface CarriedManifest {
   readonly mediaType: string;
   /** The platforms that its blobs are published under. */
   readonly platforms: readonly Platform[];
+  /** Nothing leads to it any more: it and its blobs are going to be removed, unless an image is recorded with it. */
+  readonly isOnItsWayOut: boolean;
 }
 
-/** A manifest, if it was carried. One that is on its way out still counts: it is there. */
+/** A manifest, if it was carried and is still there. */
 export async function readCarriedManifest(catalog: Catalog, digest: Digest): Promise<CarriedManifest | undefined> {
   const rows = await catalog
     .selectFrom("manifest")
     .leftJoin("manifestPlatform", "manifestPlatform.digest", "manifest.digest")
-    .select(["manifest.bytes", "manifest.mediaType", "manifestPlatform.platform"])
+    .select(["manifest.bytes", "manifest.mediaType", "manifest.unneededSince", "manifestPlatform.platform"])
     .where("manifest.digest", "=", digest)
     .execute();
   const [first] = rows;
   if (first === undefined) return undefined;
-  const { bytes, mediaType } = first;
-  return { bytes, mediaType, platforms: rows.flatMap(({ platform }) => platform ?? []) };
+  const { bytes, mediaType, unneededSince } = first;
+  const platforms = rows.flatMap(({ platform }) => platform ?? []);
+  return { bytes, mediaType, platforms, isOnItsWayOut: unneededSince !== null };
 }
 
 /** Can the manifest be asked for in that repository? */

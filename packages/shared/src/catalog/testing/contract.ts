@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, type TestContext } from "vitest";
 import { type Catalog, openCatalog } from "../open.ts";
 import { generationsContract } from "./generations.contract.ts";
 import { imagesContract } from "./images.contract.ts";
+import { knownContract } from "./known.contract.ts";
 import { migrationsContract } from "./migrations.contract.ts";
 import { processesContract } from "./processes.contract.ts";
 import { servedContract } from "./served.contract.ts";
@@ -41,6 +42,7 @@ export type ContractPart = (fixture: () => CatalogFixture) => void;
 const PARTS: Readonly<Record<string, ContractPart>> = {
   migrations: migrationsContract,
   images: imagesContract,
+  known: knownContract,
   generations: generationsContract,
   served: servedContract,
   processes: processesContract,

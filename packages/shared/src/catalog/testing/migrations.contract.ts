@@ -46,6 +46,16 @@ export const migrationsContract: ContractPart = (fixture) => {
     await sql`insert into first_new select id from second_new`.execute(catalog);
   });
 
+  test("a process that is killed in the middle of a migration leaves nothing of it", async () => {
+    const { catalog, open, startWriter } = fixture();
+    const writer = startWriter("migrate");
+    expect(await writer.nextLine()).toBe("in the middle");
+    await writer.kill();
+    await open();
+    const tables = await catalog.introspection.getTables();
+    expect(tables.filter(({ name }) => name.endsWith("_new"))).toStrictEqual([]);
+  });
+
   test("a catalog of a newer version is refused by name, and left as it is", async () => {
     const { catalog, location } = fixture();
     await recordImage(catalog, sampleImage({ layers: { [AMD64]: ["a"] } }));

@@ -1,6 +1,9 @@
-// Another process that writes to a catalog: node writer.ts LOCATION images NAME COUNT | stay | open
+// Another process that writes to a catalog: node writer.ts LOCATION images NAME COUNT | stay | migrate
 import { setTimeout as sleep } from "node:timers/promises";
+import { sql } from "kysely";
 import { recordImage } from "../images.ts";
+import { migrate } from "../migrate.ts";
+import { MIGRATIONS } from "../migrations.ts";
 import { bumpRevision, openCatalog } from "../open.ts";
 import { AMD64, sampleImage } from "./samples.ts";
 
@@ -30,6 +33,22 @@ async function stayInTransaction(): Promise<void> {
   });
 }
 
+/** Stays in the middle of a migration until it is killed; the one before is done by then. */
+async function stayInMigration(): Promise<void> {
+  await migrate(catalog, {
+    ...MIGRATIONS,
+    "9998-first": { up: async (db) => void (await sql`create table first_new (id integer)`.execute(db)) },
+    "9999-second": {
+      async up(db) {
+        await sql`create table second_new (id integer)`.execute(db);
+        console.log("in the middle");
+        await sleep(60_000);
+      },
+    },
+  });
+}
+
 if (what === "images") await recordImages();
 if (what === "stay") await stayInTransaction();
+if (what === "migrate") await stayInMigration();
 await catalog.destroy();
