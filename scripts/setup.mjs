@@ -26,6 +26,9 @@ function workspaceNode() {
   return node;
 }
 
+// The tests start the two programs hundreds of times: compiled once, they start in half the time.
+process.env.NODE_COMPILE_CACHE ??= join(root, ".cache", "compile");
+
 /** Runs the program in our place: same terminal, same signals, same exit code. */
 function become(file, fileArgs) {
   const child = spawn(file, fileArgs, { cwd: root, stdio: "inherit" });

@@ -13,6 +13,8 @@ export const EXIT = {
   STORE_LOCKED: 5,
   /** 128 and the signal's number, as shells count: ended by Ctrl-C, or by a request to end. */
   INTERRUPTED: 130,
+  /** Likewise: whoever read the output has gone. */
+  READER_GONE: 141,
   TERMINATED: 143,
   /** Something that should not happen: a bug, or a broken machine. */
   INTERNAL: 70,

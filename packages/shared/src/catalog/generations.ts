@@ -99,22 +99,6 @@ export async function* changePages(
   });
 }
 
-/** All that a platform holds in a generation, in memory: for small sets. */
-export async function blobsOfGeneration(catalog: Catalog, platform: Platform, number: number): Promise<ListEntry[]> {
-  return (await Array.fromAsync(listPages(catalog, platform, number))).flat();
-}
-
-/** All that came with a generation and all that went, in memory: for small sets. */
-export async function changesOfGeneration(
-  catalog: Catalog,
-  platform: Platform,
-  number: number,
-): Promise<{ added: ChangedBlob[]; removed: ChangedBlob[] }> {
-  const all = async (kind: "added" | "removed") =>
-    (await Array.fromAsync(changePages(catalog, platform, number, kind))).flat();
-  return { added: await all("added"), removed: await all("removed") };
-}
-
 async function* pages<Row extends { digest: Digest }>(read: (after: Digest) => Promise<Row[]>): AsyncGenerator<Row[]> {
   for (let after = "" as Digest; ; ) {
     const rows = await read(after);

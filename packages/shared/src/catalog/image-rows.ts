@@ -15,8 +15,11 @@ export interface ImageRows {
   readonly platformBlobs: readonly Insertable<CatalogSchema["platformBlob"]>[];
 }
 
-/** `next` gives the number of a platform's next generation, which a blob that is new in it belongs to. */
-export function rowsOf(image: ImageRecord, next: (platform: Platform) => number): ImageRows {
+/**
+ * `next` gives the number of a platform's next generation, which a blob that is new in it belongs to; `revision` is
+ * stamped on what the mirror list reads.
+ */
+export function rowsOf(image: ImageRecord, next: (platform: Platform) => number, revision: number): ImageRows {
   const manifests = [...new Map(image.manifests.map((record) => [record.digest, record])).values()];
   return {
     manifests: manifests.map(({ digest, bytes, manifest }) => ({
@@ -27,12 +30,12 @@ export function rowsOf(image: ImageRecord, next: (platform: Platform) => number)
       subject: manifest.subject?.digest ?? null,
       annotations: manifest.annotations ? JSON.stringify(manifest.annotations) : null,
     })),
-    repositoryManifests: manifests.map(({ digest }) => ({ repository: image.repository, digest })),
+    repositoryManifests: manifests.map(({ digest }) => ({ repository: image.repository, digest, revision })),
     manifestRefs: manifests.flatMap(refsOf),
     manifestPlatforms: manifests.flatMap(({ digest, platforms }) =>
       platforms.map((platform) => ({ digest, platform })),
     ),
-    ...blobRowsOf(manifests, image.contents, next),
+    ...blobRowsOf(manifests, image.contents, next, revision),
   };
 }
 
@@ -52,6 +55,7 @@ function blobRowsOf(
   manifests: readonly ManifestRecord[],
   contents: ReadonlyMap<Digest, Uint8Array>,
   next: (platform: Platform) => number,
+  revision: number,
 ): Pick<ImageRows, "blobs" | "platformBlobs"> {
   const blobs = new Map<Digest, ImageRows["blobs"][number]>();
   const platformBlobs = new Map<string, ImageRows["platformBlobs"][number]>();
@@ -60,7 +64,8 @@ function blobRowsOf(
     for (const { digest, size } of carriedBlobsOf(manifest)) {
       blobs.set(digest, { digest, size, content: contents.get(digest) ?? null });
       for (const platform of platforms) {
-        platformBlobs.set(`${platform} ${digest}`, { platform, digest, since: next(platform), until: null });
+        const row = { platform, digest, since: next(platform), until: null, revision };
+        platformBlobs.set(`${platform} ${digest}`, row);
       }
     }
   }

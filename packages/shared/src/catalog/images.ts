@@ -3,7 +3,7 @@ import type { Manifest } from "../manifest.ts";
 import type { Platform } from "../platform.ts";
 import type { Repository, Tag } from "../reference.ts";
 import { type ImageRows, rowsOf } from "./image-rows.ts";
-import { bumpRevision, type Catalog } from "./open.ts";
+import { bumpRevision, type Catalog, pendingRevision } from "./open.ts";
 
 /** A manifest with its bytes and the platforms that its blobs are published under. */
 export interface ManifestRecord {
@@ -55,13 +55,14 @@ export async function recordImage(catalog: Catalog, image: ImageRecord): Promise
       .onConflict((c) => c.doNothing())
       .execute();
     const next = await nextNumbers(transaction);
-    const rows = rowsOf(image, next);
+    const revision = await pendingRevision(transaction);
+    const rows = rowsOf(image, next, revision);
     await insertManifests(transaction, rows);
     await insertBlobs(transaction, rows);
     await transaction
       .insertInto("tag")
-      .values({ repository: image.repository, name: image.tag, digest: image.digest })
-      .onConflict((c) => c.columns(["repository", "name"]).doUpdateSet({ digest: image.digest, missing: 0 }))
+      .values({ repository: image.repository, name: image.tag, digest: image.digest, revision })
+      .onConflict((c) => c.columns(["repository", "name"]).doUpdateSet({ digest: image.digest, missing: 0, revision }))
       .execute();
     await bumpRevision(transaction);
   });
@@ -151,6 +152,7 @@ async function insertBlobs(transaction: Catalog, rows: ImageRows): Promise<void>
               .end(),
             until: null,
             tombstonedAt: null,
+            revision: e.ref("excluded.revision"),
           }))
           .where((e) =>
             e.or([e("platformBlob.until", "is not", null), e("platformBlob.tombstonedAt", "is not", null)]),

@@ -28,6 +28,7 @@ export const MIGRATIONS: Record<string, Migration> = {
         .addColumn("name", text, (c) => c.notNull())
         .addColumn("digest", text, (c) => c.notNull())
         .addColumn("missing", "integer", (c) => c.notNull().defaultTo(0))
+        .addColumn("revision", "integer", (c) => c.notNull().defaultTo(0))
         .addPrimaryKeyConstraint("tag_pk", ["repository", "name"])
         .execute();
       await table("manifest")
@@ -42,6 +43,7 @@ export const MIGRATIONS: Record<string, Migration> = {
       await smallTable("repository_manifest")
         .addColumn("repository", text, (c) => c.notNull())
         .addColumn("digest", text, (c) => c.notNull())
+        .addColumn("revision", "integer", (c) => c.notNull().defaultTo(0))
         .addPrimaryKeyConstraint("repository_manifest_pk", ["repository", "digest"])
         .execute();
       await smallTable("manifest_ref")
@@ -68,6 +70,7 @@ export const MIGRATIONS: Record<string, Migration> = {
         .addColumn("since", "integer", (c) => c.notNull())
         .addColumn("until", "integer")
         .addColumn("tombstoned_at", text)
+        .addColumn("revision", "integer", (c) => c.notNull().defaultTo(0))
         .addPrimaryKeyConstraint("platform_blob_pk", ["platform", "digest"])
         .execute();
       const index = (name: string, of: string, columns: string[]) =>
@@ -87,6 +90,10 @@ export const MIGRATIONS: Record<string, Migration> = {
       await partialIndex("platform_blob_tombstoned_at", "platform_blob", ["tombstoned_at"], "tombstoned_at");
       await index("platform_blob_digest", "platform_blob", ["digest"]);
       await partialIndex("blob_content", "blob", ["digest"], "content");
+      // What the mirror list has not read yet.
+      for (const name of ["tag", "repository_manifest", "platform_blob"]) {
+        await index(`${name}_revision`, name, ["revision"]);
+      }
       await index("tag_digest", "tag", ["digest"]);
       await index("manifest_subject", "manifest", ["subject"]);
       await index("manifest_unneeded_since", "manifest", ["unneeded_since"]);

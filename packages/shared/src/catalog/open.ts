@@ -47,6 +47,24 @@ export async function readRevision(catalog: Catalog): Promise<number> {
   return row.value;
 }
 
+/**
+ * What to stamp on the rows that a transaction changes: the revision that it will have made once it is committed, or,
+ * when it has been made already, the one after it. A row that is read once too often does no harm.
+ */
+export async function pendingRevision(transaction: Catalog): Promise<number> {
+  return (await readRevision(transaction)) + 1;
+}
+
+/** Says, as part of a transaction, that rows were taken out, which no stamp can tell. The mirror list reads all again. */
+export async function noteRemoval(transaction: Catalog, of: "removedImages" | "removedBlobs"): Promise<void> {
+  const value = await pendingRevision(transaction);
+  await transaction
+    .insertInto("meta")
+    .values({ key: of, value })
+    .onConflict((c) => c.column("key").doUpdateSet({ value }))
+    .execute();
+}
+
 /** Says, as part of a transaction, that the mirror list has something new to read. */
 export async function bumpRevision(transaction: Catalog): Promise<void> {
   const next = { value: sql<number>`value + 1` };

@@ -2,7 +2,7 @@ import type { ExpressionBuilder } from "kysely";
 import type { Digest } from "../digest.ts";
 import type { Platform } from "../platform.ts";
 import type { Repository, Tag } from "../reference.ts";
-import type { Catalog } from "./open.ts";
+import { type Catalog, noteRemoval, pendingRevision } from "./open.ts";
 import type { CatalogSchema } from "./schema.ts";
 
 /** How many digests or names stand in one statement. */
@@ -37,6 +37,7 @@ export async function setMissing(catalog: Catalog, tags: readonly KnownTag[]): P
 }
 
 export async function deleteTags(catalog: Catalog, tags: readonly KnownTag[]): Promise<void> {
+  if (tags.length > 0) await noteRemoval(catalog, "removedImages");
   for (const { repository, name } of tags) {
     await catalog.deleteFrom("tag").where("repository", "=", repository).where("name", "=", name).execute();
   }
@@ -83,15 +84,16 @@ function manifestsOf(e: Outer, neededOnly: boolean) {
  * the blobs of the given manifests, or at all there are.
  */
 export async function markBlobs(catalog: Catalog, now: string, manifests?: readonly Digest[]): Promise<void> {
+  const revision = await pendingRevision(catalog);
   const set = catalog
     .updateTable("platformBlob")
-    .set({ tombstonedAt: now })
+    .set({ tombstonedAt: now, revision })
     .where("until", "is", null)
     .where("tombstonedAt", "is", null)
     .where((e) => e.not(e.exists(manifestsOf(e, true))));
   const takeOff = catalog
     .updateTable("platformBlob")
-    .set({ tombstonedAt: null })
+    .set({ tombstonedAt: null, revision })
     .where("until", "is", null)
     .where("tombstonedAt", "is not", null)
     .where((e) => e.exists(manifestsOf(e, true)));
@@ -137,6 +139,7 @@ export async function dropExpired(transaction: Catalog, before: string): Promise
     const dropped = digests.filter((digest) => !kept.has(digest));
     manifests.push(...dropped);
     if (dropped.length === 0) continue;
+    await noteRemoval(transaction, "removedImages");
     await transaction.deleteFrom("repositoryManifest").where("digest", "in", dropped).execute();
     await transaction.deleteFrom("manifest").where("digest", "in", dropped).execute();
   }
@@ -166,7 +169,7 @@ async function dropBlobs(transaction: Catalog, before: string): Promise<Dropped[
       .executeTakeFirstOrThrow();
     await transaction
       .updateTable("platformBlob")
-      .set({ until: (newest ?? 0) + 1 })
+      .set({ until: (newest ?? 0) + 1, revision: await pendingRevision(transaction) })
       .where("platform", "=", platform)
       .where(isDue)
       .execute();
@@ -234,6 +237,7 @@ export async function uselessBlobs(catalog: Catalog): Promise<{ digest: Digest; 
 
 /** Forgets blobs whose files are gone from the store. */
 export async function deleteBlobs(catalog: Catalog, digests: readonly Digest[]): Promise<void> {
+  if (digests.length > 0) await noteRemoval(catalog, "removedBlobs");
   for (const chunk of chunksOf(digests)) await catalog.deleteFrom("blob").where("digest", "in", chunk).execute();
 }
 

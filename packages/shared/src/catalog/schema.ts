@@ -6,11 +6,14 @@ import type { Repository, Tag } from "../reference.ts";
 /**
  * The tables of the catalog. Sizes are in bytes, times are ISO 8601 in UTC. What a published generation holds is
  * told by `platform_blob` alone: the blobs with `since <= n` and (`until` empty or `> n`).
+ *
+ * The `revision` of a row is the one in which it was last changed for the mirror list, which asks for what is newer than
+ * what it has. Writers stamp it with `pendingRevision`.
  */
 export interface CatalogSchema {
   repository: { name: Repository };
   /** `missing` counts the complete listings in a row that the tag was not in; it is removed after two. */
-  tag: { repository: Repository; name: Tag; digest: Digest; missing: Generated<number> };
+  tag: { repository: Repository; name: Tag; digest: Digest; missing: Generated<number>; revision: Generated<number> };
   manifest: {
     digest: Digest;
     mediaType: string;
@@ -26,7 +29,7 @@ export interface CatalogSchema {
     unneededSince: Generated<string | null>;
   };
   /** Which manifests can be asked for by digest in which repository. */
-  repositoryManifest: { repository: Repository; digest: Digest };
+  repositoryManifest: { repository: Repository; digest: Digest; revision: Generated<number> };
   /** What a manifest points at, in its order. */
   manifestRef: { parent: Digest; position: number; child: Digest; role: "config" | "layer" | "manifest" };
   /** The platforms that a manifest's blobs are published under. */
@@ -43,6 +46,7 @@ export interface CatalogSchema {
     since: number;
     until: number | null;
     tombstonedAt: Generated<string | null>;
+    revision: Generated<number>;
   };
   generation: { platform: Platform; number: number; time: string; files: number; bytes: number; listSha256: Hex };
   /**
@@ -57,8 +61,9 @@ export interface CatalogSchema {
    */
   variant: { digest: Digest; original: Digest; urls: string; createdAt: ColumnType<string, string, never> };
   /**
-   * `revision` counts the changes that the mirror list must notice. `referrersApi` is 1 when the source was seen to have
+   * `revision` counts the changes that the mirror list must notice; `removedImages` and `removedBlobs` are the newest one
+   * in which rows were taken out: of `tag` and `repository_manifest`, and of `blob`. `referrersApi` is 1 when the source was seen to have
    * one, 0 when it was seen to have none.
    */
-  meta: { key: "revision" | "referrersApi"; value: Generated<number> };
+  meta: { key: "revision" | "removedImages" | "removedBlobs" | "referrersApi"; value: Generated<number> };
 }

@@ -23,6 +23,15 @@ export interface StoredBlob {
   readonly platforms: readonly Platform[];
 }
 
+/** How many blobs there are, and their bytes. */
+export async function countStored(catalog: Catalog): Promise<{ blobs: number; bytes: number }> {
+  const { blobs, bytes } = await catalog
+    .selectFrom("blob")
+    .select((e) => [e.fn.countAll<number>().as("blobs"), e.fn.sum<number | null>("size").as("bytes")])
+    .executeTakeFirstOrThrow();
+  return { blobs: Number(blobs), bytes: Number(bytes ?? 0) };
+}
+
 /** Every blob, sorted by digest, a page at a time. */
 export async function* storedBlobs(catalog: Catalog, pageSize: number): AsyncGenerator<StoredBlob[]> {
   for (let after = "" as Digest; ; ) {

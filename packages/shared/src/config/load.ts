@@ -76,7 +76,8 @@ function formatPath(path: readonly PropertyKey[]): string {
 
 function resolvePaths(config: Config, folder: string): Config {
   const path = (value: string) => resolve(folder, value);
-  const { country, asn, city } = config.mirrorlist.geoip;
+  const { geoip, tls } = config.mirrorlist;
+  const { country, asn, city } = geoip;
   return {
     ...config,
     catalog: isPostgres(config.catalog) ? config.catalog : path(config.catalog),
@@ -101,6 +102,7 @@ function resolvePaths(config: Config, folder: string): Config {
     },
     mirrorlist: {
       ...config.mirrorlist,
+      ...(tls === undefined ? {} : { tls: { certificate: path(tls.certificate), key: path(tls.key) } }),
       geoip: {
         ...(country === undefined ? {} : { country: path(country) }),
         ...(asn === undefined ? {} : { asn: path(asn) }),

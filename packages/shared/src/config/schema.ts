@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { messageOf } from "../errors.ts";
+import { parseVerifier } from "../note.ts";
 import { isPlatform, type Platform } from "../platform.ts";
 import { parseTarget } from "./target.ts";
 
@@ -49,6 +50,15 @@ const listen = z.string().transform((text, context) => {
   if (match && port <= 65_535) return { host: match[1] ?? match[2] ?? "", port };
   context.addIssue({ code: "custom", message: `not HOST:PORT: ${text}` });
   return z.NEVER;
+});
+
+const verifier = z.string().transform((text, context) => {
+  try {
+    return parseVerifier(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: messageOf(error) });
+    return z.NEVER;
+  }
 });
 
 const delivery = z.enum(["auto", "urls", "redirect"]);
@@ -139,8 +149,36 @@ const geoip = z.strictObject({
   city: z.string().min(1).optional(),
 });
 
-const mirrorlist = z.strictObject({
-  listen: listen.default({ host: "127.0.0.1", port: 5000 }),
+/** Bounds on what clients can hold of the mirror list without asking for anything. */
+const limits = z.strictObject({
+  /** Connections at a time; beyond it, the one that has been idle for longest is closed. */
+  connections: z.int().min(1).max(1_000_000).default(10_000),
+  /** How long a request's head may take to arrive, and how long all of it. */
+  headersTimeout: duration.default(10_000),
+  requestTimeout: duration.default(20_000),
+  /** How long a connection is kept for a next request. Longer than a proxy in front keeps it, as a rule. */
+  keepAliveTimeout: duration.default(65_000),
+  /** How long a client may take nothing of an answer that is on its way. */
+  stallTimeout: duration.default(120_000),
+});
+
+const mirrorlistKeys = z.strictObject({
+  /** Where plain HTTP is answered. */
+  listen: z.union([z.literal("none"), listen], { error: "neither HOST:PORT nor none" }).default({
+    ...{ host: "127.0.0.1", port: 5000 },
+  }),
+  /** Where TLS is answered, with the certificate of `tls`. */
+  listenTls: listen.optional(),
+  /** PEM files: the certificate with its chain, and its key. Read again whenever they change. */
+  tls: z.strictObject({ certificate: z.string().min(1), key: z.string().min(1) }).optional(),
+  /** Where /metrics is answered; by default where everything is. */
+  metrics: z.strictObject({ listen: listen.optional() }).default({}),
+  limits: limits.prefault({}),
+  /** After SIGTERM: how long /readyz says no before connections are refused, and how long answers may take to end. */
+  drainDelay: duration.default(0),
+  drainTimeout: duration.default(10_000),
+  /** How much of a client's address the access log has: its /24 or /48, all, nothing. */
+  logClientAddress: z.enum(["prefix", "full", "none"]).default("prefix"),
   delivery: delivery.default("auto"),
   /** Globs of repositories with a delivery of their own; the first that matches counts. */
   deliveries: z.array(z.strictObject({ repositories: z.array(z.string().min(1)).min(1), delivery })).default([]),
@@ -150,12 +188,40 @@ const mirrorlist = z.strictObject({
   /** How clients reach the mirror list, for the URLs that it writes into manifests; else from Host and the proxies. */
   publicUrl: httpUrl.transform((text) => text.replace(/\/+$/, "")).optional(),
   geoip: geoip.default({}),
+  /** Which mirrors clients are sent to: `prefer-https` puts https first within each rank. */
+  scheme: z.enum(["any", "prefer-https", "https-only"]).default("any"),
 });
 
-export const mirrorSchema = z.strictObject({
+const mirrorlist = mirrorlistKeys
+  .refine(({ tls, listenTls }) => tls !== undefined || listenTls === undefined, {
+    path: ["listenTls"],
+    error: "TLS without a certificate: add mirrorlist.tls",
+  })
+  .refine(({ tls, listenTls }) => tls === undefined || listenTls !== undefined, {
+    path: ["tls"],
+    error: "a certificate that is not used: add mirrorlist.listenTls: HOST:PORT",
+  })
+  .refine(({ listen, listenTls }) => listen !== "none" || listenTls !== undefined, {
+    path: ["listen"],
+    error: "none, and no listenTls: nothing would be answered",
+  });
+
+const country = z.string().regex(/^[A-Z]{2}$/, "not a country: two capital letters (ISO 3166-1)");
+
+const mirrorKeys = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, "lower-case letters, digits, dots and dashes, at most 63"),
   url: folderUrl,
-  country: z.string().regex(/^[A-Z]{2}$/, "not a country: two capital letters (ISO 3166-1)"),
+  country,
+  /** Where it is, in degrees; by default the middle of its country. */
+  latitude: z.number().min(-90).max(90).optional(),
+  longitude: z.number().min(-180).max(180).optional(),
+  /** Only clients in these countries are sent there, by whatever way. */
+  countries: z.array(country).min(1).optional(),
+  /** The address families that it can be reached by; both when left out. */
+  families: z
+    .array(z.enum(["ipv4", "ipv6"]))
+    .min(1)
+    .optional(),
   /** Mbit/s. */
   bandwidth: z.number().positive().max(10_000_000).default(100),
   /** All platforms when left out. */
@@ -167,6 +233,11 @@ export const mirrorSchema = z.strictObject({
   allowPrivateAddress: z.boolean().default(false),
   disabled: z.boolean().default(false),
 });
+
+export const mirrorSchema = mirrorKeys.refine(
+  ({ latitude, longitude }) => (latitude === undefined) === (longitude === undefined),
+  { path: ["latitude"], error: "latitude and longitude go together" },
+);
 
 export const configSchema = z.strictObject({
   catalog: z.string().min(1).default("./data/catalog.db"),
@@ -185,11 +256,18 @@ export const configSchema = z.strictObject({
         }
       }
     }),
-  crawler: z.strictObject({ interval: duration.default(60_000) }).prefault({}),
+  crawler: z
+    .strictObject({
+      interval: duration.default(60_000),
+      /** The lines that `syncer key generate` prints; when there is one, a GENERATION counts only if signed by one. */
+      verifiers: z.array(verifier).default([]),
+    })
+    .prefault({}),
 });
 
 /** A mirror as the operator declares it. */
 export type DeclaredMirror = z.output<typeof mirrorSchema>;
+export type Scheme = Config["mirrorlist"]["scheme"];
 export type Delivery = z.output<typeof delivery>;
 export type SourceConfig = z.output<typeof source>;
 /** The configuration as both programs use it: defaults filled in, paths absolute. */

@@ -1,6 +1,7 @@
 import type { Config } from "@nearlayer/shared/config/schema";
 import type { ExitCode } from "@nearlayer/shared/exit";
 import type { Command } from "commander";
+import type { Run } from "../commands/run.ts";
 
 /** What a command is registered with. */
 export interface Cli {
@@ -9,6 +10,13 @@ export interface Cli {
   readonly config: () => Config;
   /** Prints a result: as JSON where that was asked for, else as `summarize` tells it. */
   readonly show: <T>(result: T, summarize: (result: T) => string) => void;
+  /** Was JSON asked for? For what prints as it goes, one document a line. */
+  readonly isJson: () => boolean;
+  /** Who watches, and who may interrupt. */
+  readonly run: Run;
   /** Takes the exit code that the command leads to. */
   readonly end: (code: ExitCode) => void;
 }
+
+/** The end of a command's help. */
+export const examples = (...lines: readonly string[]) => `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;

@@ -2,9 +2,9 @@ import { formatBytes } from "@nearlayer/shared/cli";
 import { EXIT } from "@nearlayer/shared/exit";
 import { parseReference, type Reference } from "@nearlayer/shared/reference";
 import { type GcResult, gc } from "../commands/gc.ts";
-import type { Cli } from "./command.ts";
+import { type Cli, examples } from "./command.ts";
 
-export function registerGc({ program, config, show, end }: Cli): void {
+export function registerGc({ program, config, show, end, run }: Cli): void {
   program
     .command("gc")
     .description("remove what nothing has needed for the grace period: from the catalog, the tree and the store")
@@ -15,8 +15,9 @@ export function registerGc({ program, config, show, end }: Cli): void {
       (text: string, before: readonly Reference[]) => [...before, parseReference(text)],
       [],
     )
+    .addHelpText("after", examples("syncer gc --dry-run", "syncer gc --forget fedora/app:38"))
     .action(async (options: { dryRun?: boolean; forget: readonly Reference[] }) => {
-      show(await gc(config(), options), summarizeGc);
+      show(await gc(config(), options, run), summarizeGc);
       end(EXIT.OK);
     });
 }

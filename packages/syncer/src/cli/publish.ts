@@ -1,18 +1,29 @@
 import { NearlayerError } from "@nearlayer/shared/errors";
 import { EXIT } from "@nearlayer/shared/exit";
 import { publish } from "../commands/publish.ts";
-import { summarizePublish } from "../commands/summary.ts";
-import type { Cli } from "./command.ts";
+import { forecastPublish } from "../commands/publish-plan.ts";
+import { summarizePublish, summarizePublishForecast } from "../commands/summary.ts";
+import { type Cli, examples } from "./command.ts";
 
-export function registerPublish({ program, config, show, end }: Cli): void {
+export function registerPublish({ program, config, show, end, run }: Cli): void {
   program
     .command("publish")
     .description("carry the tree to every target of the configuration: blobs first, then the state, deletions last")
     .option("--full", "compare the whole tree, and not what has changed alone")
     .option("--max-delete <files>", "how many files may be deleted from a target, this time", parseCount)
-    .action(async (options: { full?: boolean; maxDelete?: number }) => {
-      const result = await publish(config(), options);
-      show(result, summarizePublish);
+    .option("--dry-run", "say what rsync would send and delete, and change nothing")
+    .addHelpText(
+      "after",
+      examples(
+        "syncer publish --dry-run",
+        "syncer publish --json | jq -r '.targets[] | select(.ok | not) | .message'",
+        "syncer publish --max-delete 50000    after a large removal",
+      ),
+    )
+    .action(async ({ dryRun, ...options }: { dryRun?: boolean; full?: boolean; maxDelete?: number }) => {
+      const result = dryRun ? await forecastPublish(config(), run) : await publish(config(), options, run);
+      if ("dryRun" in result) show(result, summarizePublishForecast);
+      else show(result, summarizePublish);
       end(result.targets.every(({ ok }) => ok) ? EXIT.OK : EXIT.SOME_FAILED);
     });
 }

@@ -1,16 +1,24 @@
 import { formatBytes } from "@nearlayer/shared/cli";
 import { EXIT } from "@nearlayer/shared/exit";
 import { type VerifyResult, verify } from "../commands/verify.ts";
-import type { Cli } from "./command.ts";
+import { type Cli, examples } from "./command.ts";
 
-export function registerVerify({ program, config, show, end }: Cli): void {
+export function registerVerify({ program, config, show, end, run }: Cli): void {
   program
     .command("verify")
     .description("hold the store and the tree against the catalog: bytes, sizes, links, and what does not belong there")
     .option("--quick", "read no bytes: sizes, modes, times and links only")
     .option("--repair", "remove what is wrong, and bring it back from the source")
+    .addHelpText(
+      "after",
+      examples(
+        "syncer verify",
+        "syncer verify --quick",
+        "syncer verify --repair --json | jq '.items[] | select(.repaired | not)'",
+      ),
+    )
     .action(async (options: { quick?: boolean; repair?: boolean }) => {
-      const result = await verify(config(), options);
+      const result = await verify(config(), options, run);
       show(result, summarizeVerify);
       end(result.wrong === 0 ? EXIT.OK : EXIT.SOME_FAILED);
     });

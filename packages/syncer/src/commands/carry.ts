@@ -1,9 +1,11 @@
 import { readFile } from "node:fs/promises";
 import type { Digest } from "@nearlayer/shared/digest";
 import { isNearlayerError, NearlayerError } from "@nearlayer/shared/errors";
+import { isDiskFull } from "@nearlayer/shared/exit";
 import { carriedBlobsOf } from "@nearlayer/shared/manifest";
 import type { Repository } from "@nearlayer/shared/reference";
 import { storeBlobPath } from "@nearlayer/shared/tree";
+import PQueue from "p-queue";
 import type { PlannedBlob, PlannedImage } from "../plan/plan.ts";
 import { linkBlob } from "../publish/tree.ts";
 import { MAX_CONFIG_BYTES, type SourceImage } from "../source/image.ts";
@@ -58,12 +60,40 @@ async function carryFrom(
   );
 }
 
-/** Shows all blobs of an image in the tree, durably, after a check that each is what the image says it is. */
-export async function showImage(
-  { root }: StoreContext,
+/** How many images are shown side by side. */
+const IMAGES_AT_ONCE = 32;
+
+/**
+ * Shows all blobs of images in the tree, after a check that each is what the image says it is. Once this is over, the
+ * names are durable; a folder that many of them are in is flushed once. Returns why, of images that could not be shown.
+ */
+export async function showImages<Image extends PlannedImage>(
+  context: Pick<StoreContext, "root">,
+  images: readonly Image[],
+  planned: ReadonlyMap<Digest, PlannedBlob>,
+): Promise<Map<Image, unknown>> {
+  const errors = new Map<Image, unknown>();
+  const folders = new Set<string>();
+  const queue = new PQueue({ concurrency: IMAGES_AT_ONCE });
+  const show = async (image: Image) => {
+    try {
+      for (const folder of await showImage(context, image, planned)) folders.add(folder);
+    } catch (error) {
+      if (isDiskFull(error)) throw error;
+      errors.set(image, error);
+    }
+  };
+  await queue.addAll(images.map((image) => () => show(image)));
+  await syncFolders(folders);
+  return errors;
+}
+
+/** Returns the folders that are to be flushed. */
+async function showImage(
+  { root }: Pick<StoreContext, "root">,
   { image, blobs }: PlannedImage,
   planned: ReadonlyMap<Digest, PlannedBlob>,
-): Promise<void> {
+): Promise<string[]> {
   for (const { manifest } of image.manifests) {
     if (manifest.kind !== "image") continue;
     for (const { digest, size } of carriedBlobsOf(manifest)) {
@@ -77,7 +107,7 @@ export async function showImage(
   const links = blobs.flatMap((digest) =>
     (planned.get(digest)?.platforms ?? []).map((platform) => linkBlob(root, platform, digest)),
   );
-  await syncFolders((await Promise.all(links)).filter((folder) => folder !== undefined));
+  return (await Promise.all(links)).filter((folder) => folder !== undefined);
 }
 
 /** The small configurations of an image, which the mirror list serves from the catalog. */

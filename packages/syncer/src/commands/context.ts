@@ -49,7 +49,7 @@ export function readSigner({ publish: { key, keyName } }: Config): Signer | unde
   } catch (cause) {
     throw new NearlayerError("CONFIG_INVALID", `publish.key ${key}: cannot be read: ${messageOf(cause)}`, {
       cause,
-      hint: "make one with `syncer key generate FILE`",
+      hint: "make one with `syncer key generate`",
     });
   }
   return createSigner(keyName, pem);

@@ -26,6 +26,7 @@ import { DELTAS_KEPT } from "../publish/state.ts";
 import { type Archive, createArchive } from "../removal/archive.ts";
 import { planManifests } from "../removal/manifests.ts";
 import { type StoreContext, withStore } from "./context.ts";
+import { type Run, UNATTENDED } from "./run.ts";
 
 export interface GcOptions {
   /** Say what would be removed, and change nothing. */
@@ -57,28 +58,33 @@ export interface GcResult {
  * drops, the generation without the dropped is written, only then the names in the tree go, and then the store's files.
  * What a run leaves undone, the next one does.
  */
-export async function gc(config: Config, options: GcOptions = {}): Promise<GcResult> {
+export async function gc(config: Config, options: GcOptions = {}, run: Run = UNATTENDED): Promise<GcResult> {
   const { dryRun = false, forget = [] } = options;
-  return withStore(config, dryRun ? "syncer gc --dry-run" : "syncer gc", async (context) => {
-    const now = new Date();
-    const before = new Date(now.getTime() - config.removal.grace);
-    const archive = createArchive(config.removal.archive);
-    if (!dryRun) await restoreState(context.catalog, context.root, context.signer);
-    const plan = await dropFromCatalog(context.catalog, { archive, forget, dryRun, now, before });
-    const strays = await findStrays(context.catalog, context.root, before);
-    const { useless, ...dropped } = plan;
-    const files = [...useless, ...strays];
-    const store = { blobs: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
-    if (dryRun) return { dryRun, ...dropped, store, leftovers: 0, generations: [] };
+  return withStore(
+    config,
+    dryRun ? "syncer gc --dry-run" : "syncer gc",
+    async (context) => {
+      const now = new Date();
+      const before = new Date(now.getTime() - config.removal.grace);
+      const archive = createArchive(config.removal.archive);
+      if (!dryRun) await restoreState(context.catalog, context.root, context.signer);
+      const plan = await dropFromCatalog(context.catalog, { archive, forget, dryRun, now, before });
+      const strays = await findStrays(context.catalog, context.root, before);
+      const { useless, ...dropped } = plan;
+      const files = [...useless, ...strays];
+      const store = { blobs: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
+      if (dryRun) return { dryRun, ...dropped, store, leftovers: 0, generations: [] };
 
-    const generations = await makeGenerations(context.catalog, context.root, context.signer, now);
-    await removeFromDisk(
-      context,
-      strays.map(({ digest }) => digest),
-    );
-    const leftovers = await sweepIngest(context.root, new Date(now.getTime() - config.removal.abandonedDownloads));
-    return { dryRun, ...dropped, store, leftovers, generations };
-  });
+      const generations = await makeGenerations(context.catalog, context.root, context.signer, now);
+      await removeFromDisk(
+        context,
+        strays.map(({ digest }) => digest),
+      );
+      const leftovers = await sweepIngest(context.root, new Date(now.getTime() - config.removal.abandonedDownloads));
+      return { dryRun, ...dropped, store, leftovers, generations };
+    },
+    run,
+  );
 }
 
 interface DropOptions {

@@ -15,7 +15,7 @@ export async function readKnown(catalog: Catalog): Promise<Known> {
     tag: ({ repository, tag }) => digestOfTag(catalog, repository, tag),
     manifest: async (digest) => {
       const found = await readCarriedManifest(catalog, digest);
-      return found && { digest, bytes: found.bytes, contentType: found.mediaType, platforms: found.platforms };
+      return found && { digest, contentType: found.mediaType, ...found };
     },
     isIn: (repository, digest) => isManifestIn(catalog, repository, digest),
     config: (digest) => readContent(catalog, digest),

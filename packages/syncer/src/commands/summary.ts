@@ -1,5 +1,6 @@
 import { formatBytes } from "@nearlayer/shared/cli";
 import type { PublishResult } from "./publish.ts";
+import type { PublishForecast } from "./publish-plan.ts";
 import type { SyncResult } from "./sync.ts";
 
 /** What a sync did, for people. */
@@ -18,6 +19,16 @@ export function summarizeSync(result: SyncResult): string {
       ({ repository, tag, message }) => `failed: ${repository}${tag === undefined ? "" : `:${tag}`}: ${message}`,
     ),
   ].join("\n");
+}
+
+/** What publishing would do, for people. */
+export function summarizePublishForecast({ targets }: PublishForecast): string {
+  const lines = targets.map((target) =>
+    target.ok
+      ? `${target.destination}: ${target.files} files, ${formatBytes(target.bytes)}, would be sent, ${target.deleted} removed`
+      : `failed: ${target.message}`,
+  );
+  return [...lines, "nothing was changed"].join("\n");
 }
 
 /** What became of each target, for people. */

@@ -1,7 +1,6 @@
 import { digestOfTag, type ImageRecord, recordImage } from "@nearlayer/shared/catalog/images";
 import type { Config, SourceConfig } from "@nearlayer/shared/config/schema";
 import type { Digest } from "@nearlayer/shared/digest";
-import { type ErrorCode, isNearlayerError, messageOf, NearlayerError } from "@nearlayer/shared/errors";
 import { isDiskFull } from "@nearlayer/shared/exit";
 import type { Generation } from "@nearlayer/shared/generation";
 import type { Reference } from "@nearlayer/shared/reference";
@@ -12,21 +11,14 @@ import { listingsOf } from "../removal/listings.ts";
 import type { TagName } from "../source/known.ts";
 import type { Source } from "../source/source.ts";
 import { walkSource } from "../source/walk.ts";
-import { readContents, showImage } from "./carry.ts";
+import { readContents, showImages } from "./carry.ts";
 import { type StoreContext, withStore } from "./context.ts";
+import { type Failure, failureOf, nameOfFailure } from "./failure.ts";
 import { fetchBlobs } from "./fetch-blobs.ts";
 import { readKnown, rememberReferrersApi } from "./known.ts";
 import { type Run, UNATTENDED } from "./run.ts";
 import { requireSource, withSource } from "./source.ts";
 import { withdraw } from "./withdraw.ts";
-
-/** Something that could not be synced, by name, and why. */
-export interface Failure {
-  readonly repository: string;
-  readonly tag?: string;
-  readonly code: ErrorCode | "INTERNAL";
-  readonly message: string;
-}
 
 /** What a sync did. */
 export interface SyncResult {
@@ -79,14 +71,15 @@ async function syncFrom(
   ];
   const updated: string[] = [];
   const touched: Digest[] = [];
-  for (const planned of plan.images) {
+  const whole = plan.images.filter((planned) => {
     const broken = planned.blobs.find((digest) => errors.has(digest));
-    if (broken !== undefined) {
-      failures.push(failureOf(planned, errors.get(broken)));
-      continue;
-    }
+    if (broken !== undefined) failures.push(failureOf(planned, errors.get(broken)));
+    return broken === undefined;
+  });
+  const hidden = await showImages(context, whole, plan.blobs);
+  for (const planned of whole) {
     try {
-      await showImage(context, planned, plan.blobs);
+      if (hidden.has(planned)) throw hidden.get(planned);
       const before = await digestOfTag(context.catalog, planned.repository, planned.tag);
       await recordImage(context.catalog, await recordOf(context, planned));
       touched.push(planned.image.digest, ...(before === undefined ? [] : [before]));
@@ -97,9 +90,7 @@ async function syncFrom(
       failures.push(failureOf(planned, error));
     }
   }
-  for (const { repository, tag, message } of failures) {
-    progress.image(tag === undefined ? repository : `${repository}:${tag}`, "failed", message);
-  }
+  for (const failure of failures) progress.image(nameOfFailure(failure), "failed", failure.message);
   const now = new Date();
   const archive = createArchive(context.config.removal.archive);
   const withdrawn = await withdraw(context.catalog, archive, { listings: listingsOf(walk), touched }, now);
@@ -115,13 +106,4 @@ async function recordOf(
 ): Promise<ImageRecord> {
   const contents = await readContents(context.root, image);
   return { repository, tag, digest: image.digest, manifests: image.manifests, contents };
-}
-
-function failureOf({ repository, tag }: { repository: string; tag?: string }, error: unknown): Failure {
-  return {
-    repository,
-    ...(tag === undefined ? {} : { tag }),
-    code: isNearlayerError(error) ? error.code : "INTERNAL",
-    message: messageOf(error),
-  };
 }

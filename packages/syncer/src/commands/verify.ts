@@ -1,10 +1,9 @@
 import { openCatalog } from "@nearlayer/shared/catalog/open";
-import { storedBlobs, storedBlobsOf } from "@nearlayer/shared/catalog/stored";
+import { countStored, type StoredBlob, storedBlobs, storedBlobsOf } from "@nearlayer/shared/catalog/stored";
 import type { Config } from "@nearlayer/shared/config/schema";
 import type { Digest } from "@nearlayer/shared/digest";
 import { messageOf, NearlayerError } from "@nearlayer/shared/errors";
 import type { Platform } from "@nearlayer/shared/platform";
-import PQueue from "p-queue";
 import { openSource } from "../source/open.ts";
 import type { Source } from "../source/source.ts";
 import { type InspectOptions, inspectBlob } from "../verify/blob.ts";
@@ -13,20 +12,13 @@ import { findForeign, findSpoiltStrays } from "../verify/foreign.ts";
 import { type GetSource, removeForeign, repairBlob, repairState } from "../verify/repair.ts";
 import { inspectState, type StateContext } from "../verify/state.ts";
 import { readSigner, type StoreContext, withStore } from "./context.ts";
+import { type Run, UNATTENDED } from "./run.ts";
 
 export interface VerifyOptions {
   /** Sizes, modes, times and links only: no bytes are read. */
   readonly quick?: boolean;
   /** Remove what is wrong, and bring it back from the source. */
   readonly repair?: boolean;
-  /** Told of the progress, often. */
-  readonly onProgress?: (progress: VerifyProgress) => void;
-}
-
-export interface VerifyProgress {
-  readonly blobs: number;
-  /** Bytes read. */
-  readonly bytes: number;
 }
 
 /** Something that was wrong, and whether it is still. */
@@ -39,7 +31,7 @@ export interface VerifyItem extends Finding {
 export interface VerifyResult {
   readonly quick: boolean;
   /** How many blobs were looked at, and how many bytes were read. */
-  readonly checked: VerifyProgress;
+  readonly checked: { readonly blobs: number; readonly bytes: number };
   readonly items: readonly VerifyItem[];
   /** How many of the items are still wrong. */
   readonly wrong: number;
@@ -53,50 +45,76 @@ const PAGE = 1000;
  * Holds the store and the tree against the catalog. That can take hours, and is done without the store's lock; what it
  * finds is looked at once more with it, so that nothing is told that a sync was only just doing.
  */
-export async function verify(config: Config, options: VerifyOptions = {}): Promise<VerifyResult> {
+export async function verify(
+  config: Config,
+  options: VerifyOptions = {},
+  run: Run = UNATTENDED,
+): Promise<VerifyResult> {
   const { quick = false, repair = false } = options;
   const checked = { blobs: 0, bytes: 0 };
-  const report = (blobs: number, bytes: number) => {
-    checked.blobs += blobs;
-    checked.bytes += bytes;
-    options.onProgress?.({ ...checked });
-  };
-  const inspect = { quick, onBytes: (bytes: number) => report(0, bytes) };
-  const suspects = await findSuspects(config, inspect, () => report(1, 0));
+  const suspects = await findSuspects(config, quick, run, checked);
   if (suspects.length === 0) return { quick, checked, items: [], wrong: 0 };
 
-  return withStore(config, "syncer verify", async (context) => {
-    const found = await lookAgain(context, suspects, inspect);
+  const work = async (context: StoreContext) => {
+    run.progress.phase(repair ? "repairing" : "looking again");
+    const found = await lookAgain(context, suspects, { quick });
     const items = repair
-      ? await repairAll(config, context, found, inspect)
+      ? await repairAll(config, context, found, { quick })
       : found.map((finding) => ({ ...finding, repaired: false }));
     return { quick, checked, items, wrong: items.filter(({ repaired }) => !repaired).length };
-  });
+  };
+  return withStore(config, "syncer verify", work, run);
 }
 
-async function findSuspects(config: Config, options: InspectOptions, onBlob: () => void): Promise<Finding[]> {
+async function findSuspects(
+  config: Config,
+  quick: boolean,
+  { progress, signal }: Run,
+  checked: { blobs: number; bytes: number },
+): Promise<Finding[]> {
   const catalog = await openCatalog(config.catalog);
   const { root } = config;
   const findings: Finding[] = [];
-  const queue = new PQueue({ concurrency: AT_ONCE });
-  const failures: unknown[] = [];
-  try {
-    for await (const page of storedBlobs(catalog, PAGE)) {
-      for (const blob of page) {
-        const inspected = queue.add(async () => {
-          findings.push(...(await inspectBlob(root, blob, options)));
-          onBlob();
-        });
-        inspected.catch((error: unknown) => failures.push(error));
-      }
-      await queue.onIdle();
-      if (failures.length > 0) throw failures[0];
+  const inspect = async (blob: StoredBlob) => {
+    signal.throwIfAborted();
+    const transfer = quick ? undefined : progress.begin(blob.digest, blob.size);
+    let read = 0;
+    const onBytes = (bytes: number) => {
+      read += bytes;
+      transfer?.at(read);
+    };
+    try {
+      findings.push(...(await inspectBlob(root, blob, { quick, onBytes })));
+    } finally {
+      transfer?.end();
     }
-    findings.push(...(await findBesides({ catalog, root, signer: readSigner(config) }, options)));
+    checked.blobs += 1;
+    checked.bytes += read;
+  };
+  try {
+    progress.phase("reading the store");
+    const total = await countStored(catalog);
+    if (!quick) progress.expect(total.blobs, total.bytes);
+    for await (const page of storedBlobs(catalog, PAGE)) await forEachOf(page, inspect);
+    progress.phase("reading the tree");
+    const onBytes = (bytes: number) => {
+      checked.bytes += bytes;
+    };
+    findings.push(...(await findBesides({ catalog, root, signer: readSigner(config) }, { quick, onBytes })));
   } finally {
     await catalog.destroy();
   }
   return findings;
+}
+
+/** Does something for each of these, a few at a time; what fails ends the rest. */
+async function forEachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const left = items.values();
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      for (const item of left) await work(item);
+    }),
+  );
 }
 
 async function findBesides(context: StateContext, options: InspectOptions): Promise<Finding[]> {

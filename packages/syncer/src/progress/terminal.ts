@@ -10,7 +10,9 @@ const FRAME_MS = 100;
 export function createTerminalProgress(stream: NodeJS.WriteStream): Progress {
   const board = createBoard(Date.now());
   const log = createLogUpdate(stream);
-  const draw = () => log(drawBoard(board, Date.now(), stream.columns ?? 80).join("\n"));
+  const draw = () => {
+    if (board.phase !== "") log(drawBoard(board, Date.now(), stream.columns ?? 80).join("\n"));
+  };
   const timer = setInterval(draw, FRAME_MS);
   // It is no reason to stay alive.
   timer.unref();
@@ -33,6 +35,8 @@ export function createTerminalProgress(stream: NodeJS.WriteStream): Progress {
     },
     end() {
       clearInterval(timer);
+      if (board.phase === "") return;
+      board.phase = "";
       log.clear();
       log.done();
     },

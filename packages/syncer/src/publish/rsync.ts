@@ -30,6 +30,8 @@ export interface RsyncSettings {
   readonly passwordFile?: string | undefined;
   /** The value of RSYNC_RSH. */
   readonly shell?: string | undefined;
+  /** Ends rsync when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -111,12 +113,13 @@ export function readState({ destination }: Target, into: string): RsyncRun {
 export async function runRsync(
   { what, args, names }: RsyncRun,
   target: Target,
-  { passwordFile, shell }: RsyncSettings = {},
+  { passwordFile, shell, signal }: RsyncSettings = {},
 ): Promise<RsyncResult> {
   const all =
     passwordFile === undefined || target.kind !== "daemon" ? args : [`--password-file=${passwordFile}`, ...args];
   const result = await execa("rsync", all, {
     reject: false,
+    ...(signal === undefined ? {} : { cancelSignal: signal }),
     ...(names === undefined ? { stdin: "ignore" as const } : { input: names.join("\0") }),
     env: { LC_ALL: "C", ...(shell === undefined ? {} : { RSYNC_RSH: shell }) },
     // A listing of what is to be deleted names every file.

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { copyFile, link, open, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Digest, hexOf } from "@nearlayer/shared/digest";
@@ -54,12 +55,12 @@ export async function relinkBlob(root: string, platform: Platform, digest: Diges
   }
 }
 
-const temporaryOf = (root: string, digest: Digest) => join(ingestDir(root), `link-${hexOf(digest)}`);
+/** Several platforms can be at the same blob at once. */
+const temporaryOf = (root: string, digest: Digest) => join(ingestDir(root), `link-${hexOf(digest)}-${randomUUID()}`);
 
 async function replace(root: string, stored: string, path: string, digest: Digest): Promise<string> {
   const temporary = temporaryOf(root, digest);
   await ensureFolder(dirname(temporary));
-  await rm(temporary, { force: true });
   await link(stored, temporary);
   await rename(temporary, path);
   // rename(2) leaves both names when they are the same file already.

@@ -14,6 +14,8 @@ export interface TagName {
 /** A manifest that was carried, and the platforms that its blobs were carried for (none for an index). */
 export interface KnownManifest extends FetchedManifest {
   readonly platforms: readonly Platform[];
+  /** Going to be removed, unless an image is recorded with it. */
+  readonly isOnItsWayOut: boolean;
 }
 
 /** What the catalog knows, so that what has not changed is not fetched again. */
@@ -39,7 +41,7 @@ export async function isWhole(
   platform?: Platform,
 ): Promise<boolean> {
   const found = await known.manifest(digest);
-  if (found === undefined) return false;
+  if (found === undefined || found.isOnItsWayOut) return false;
   const manifest = parseManifest(found.bytes, found.contentType);
   if (manifest.kind === "image") {
     return platform === undefined ? found.platforms.length > 0 : found.platforms.includes(platform);

@@ -26,14 +26,21 @@ export interface WalkedRepository {
   readonly error?: unknown;
 }
 
-/** Reads a repository, or the one tag of it that is named, with the signatures and the like that belong to it. */
+/**
+ * Reads a repository, or the one tag of it that is named, with the signatures and the like that belong to it. What the
+ * configuration leaves out is not read because somebody names it, an event say: that is an error.
+ */
 export async function walkRepository(
   reader: Reader,
   { repository, tag, digest }: Reference,
 ): Promise<WalkedRepository> {
   if (digest !== undefined) {
-    const error = new NearlayerError("NAME_INVALID", `${repository}@${digest}: a sync is by tag`);
+    const error = new NearlayerError("USAGE", `${repository}@${digest}: a sync is by tag`);
     return { tags: [], error };
+  }
+  if (!reader.filters.repository(repository)) {
+    const hint = "see source.repositories and source.exclude";
+    return { tags: [], error: new NearlayerError("USAGE", `the configuration leaves out ${repository}`, { hint }) };
   }
   return tag === undefined ? walkAllTags(reader, repository) : walkOneTag(reader, repository, tag);
 }
@@ -52,7 +59,14 @@ async function walkAllTags(reader: Reader, repository: Repository): Promise<Walk
 }
 
 async function walkOneTag(reader: Reader, repository: Repository, tag: Tag): Promise<WalkedRepository> {
-  const wants = subjectOf(tag) === undefined ? reader.filters.platform : orWithout(reader.filters.platform);
+  const { filters } = reader;
+  const isCompanion = subjectOf(tag) !== undefined;
+  if (isCompanion ? filters.excludesTag(tag) : !filters.tag(tag)) {
+    const hint = "see source.tags and source.excludeTags";
+    const error = new NearlayerError("USAGE", `the configuration leaves out the tag ${tag}`, { hint });
+    return { tags: [{ repository, tag, outcome: "failed", error }] };
+  }
+  const wants = isCompanion ? orWithout(filters.platform) : filters.platform;
   const walked = [await walkTag(reader, { repository, tag }, wants)];
   if (!walked.some(({ outcome }) => outcome === "changed")) return { tags: walked };
   try {

@@ -41,7 +41,8 @@ async function read(reader: Reader, name: TagName, digest: Digest, wants: WantsP
   const isNew = await Promise.all(
     (image?.manifests ?? []).map(async (record) => {
       const kept = await reader.known.manifest(record.digest);
-      return !record.platforms.every((platform) => kept?.platforms.includes(platform)) || kept === undefined;
+      if (kept === undefined || kept.isOnItsWayOut) return true;
+      return !record.platforms.every((platform) => kept.platforms.includes(platform));
     }),
   );
   return isNew.includes(true) ? changed(reader, name, image) : unchanged(reader, name, digest);

@@ -1,11 +1,11 @@
-import { createHash } from "node:crypto";
-import { type FileHandle, link, open, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { fromHex, type Hex, hexOf } from "@nearlayer/shared/digest";
+import { createHash, randomUUID } from "node:crypto";
+import { type FileHandle, link, open, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { fromHex, type Hex } from "@nearlayer/shared/digest";
 import { NearlayerError, systemCode } from "@nearlayer/shared/errors";
 import { ingestDir, storeBlobPath } from "@nearlayer/shared/tree";
-import { BLOB_MODE, BLOB_MTIME, type Wanted } from "./blob-file.ts";
-import { ensureFolder, syncFolder } from "./durable.ts";
+import { mismatch, place, seal, type Wanted } from "./blob-file.ts";
+import { ensureFolder } from "./durable.ts";
 
 /**
  * Why a file cannot be shared: it lies on another file system, it is not ours to change, or it has as many links as a
@@ -20,23 +20,19 @@ const CANNOT_SHARE = new Set(["EXDEV", "EPERM", "EACCES", "EMLINK", "EROFS", "EN
  *
  * Throws SIZE_MISMATCH or DIGEST_MISMATCH; the file is as it was then.
  */
-export async function adopt(root: string, { digest, size, ref }: Wanted, file: string): Promise<boolean> {
+export async function adopt(root: string, wanted: Wanted, file: string): Promise<boolean> {
   await ensureFolder(ingestDir(root));
   if ((await stat(ingestDir(root))).dev !== (await stat(file)).dev) return false;
   const handle = await open(file, "r");
   try {
-    const found = await handle.stat();
-    if (size !== undefined && found.size !== size) {
-      throw new NearlayerError("SIZE_MISMATCH", `${ref}: ${file} has ${found.size} bytes, not ${size}`);
+    const { size, ino } = await handle.stat();
+    if (wanted.size !== undefined && size !== wanted.size) {
+      throw new NearlayerError("SIZE_MISMATCH", `${wanted.ref}: ${file} has ${size} bytes, not ${wanted.size}`);
     }
     const actual = await hashOf(handle);
-    if (actual !== digest) throw new NearlayerError("DIGEST_MISMATCH", `${ref}: ${file} holds ${actual}`);
-    await handle.chmod(BLOB_MODE);
-    await handle.utimes(BLOB_MTIME, BLOB_MTIME);
-    await handle.sync();
-    const path = storeBlobPath(root, digest);
-    await linkInto(file, path, join(ingestDir(root), `${hexOf(digest)}.link`), found.ino);
-    await syncFolder(dirname(path));
+    if (actual !== wanted.digest) throw mismatch(wanted, actual);
+    await seal(handle);
+    await share(file, ino, root, storeBlobPath(root, wanted.digest));
     return true;
   } catch (error) {
     if (CANNOT_SHARE.has(systemCode(error) ?? "")) return false;
@@ -55,13 +51,12 @@ async function hashOf(handle: FileHandle) {
 }
 
 /** By way of a name of its own, so that what gets the blob's name is the file that was hashed, and no other. */
-async function linkInto(file: string, path: string, temporary: string, inode: number): Promise<void> {
-  await rm(temporary, { force: true });
+async function share(file: string, inode: number, root: string, path: string): Promise<void> {
+  const temporary = join(ingestDir(root), `adopt-${randomUUID()}`);
   await link(file, temporary);
   try {
     if ((await stat(temporary)).ino !== inode) throw new Error(`${file} was replaced while it was read`);
-    await ensureFolder(dirname(path));
-    await rename(temporary, path);
+    await place(temporary, path);
   } finally {
     // rename(2) leaves both names when they are the same file already.
     await rm(temporary, { force: true });

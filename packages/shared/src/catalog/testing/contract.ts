@@ -8,6 +8,7 @@ import { imagesContract } from "./images.contract.ts";
 import { knownContract } from "./known.contract.ts";
 import { migrationsContract } from "./migrations.contract.ts";
 import { processesContract } from "./processes.contract.ts";
+import { removalContract } from "./removal.contract.ts";
 import { servedContract } from "./served.contract.ts";
 import { watchContract } from "./watch.contract.ts";
 
@@ -44,6 +45,7 @@ const PARTS: Readonly<Record<string, ContractPart>> = {
   images: imagesContract,
   known: knownContract,
   generations: generationsContract,
+  removal: removalContract,
   served: servedContract,
   processes: processesContract,
   watch: watchContract,
