@@ -23,6 +23,7 @@ const requirements = {
   nginx: { commands: ["nginx"] },
   skopeo: { commands: ["skopeo"] },
   podman: { commands: ["podman"], root: true },
+  buildah: { commands: ["buildah"], root: true },
   containerd: { commands: ["containerd", "ctr"], root: true, trial: tryContainerd },
   docker: { commands: ["dockerd", "docker", "containerd", "runc"], root: true, trial: tryDockerd },
   postgres: { commands: ["psql"], trial: tryPostgres },

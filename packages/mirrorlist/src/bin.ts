@@ -7,7 +7,7 @@ import { Command, CommanderError } from "commander";
 import { crawl, hasFailures, summarizeCrawl } from "./commands/crawl.ts";
 import { explainPull, summarizeExplanation } from "./commands/explain.ts";
 import { listMirrors, showMirror, summarizeMirrors } from "./commands/mirror.ts";
-import { serve } from "./commands/serve.ts";
+import { serve, summarizeServing } from "./commands/serve.ts";
 
 interface GlobalOptions {
   readonly config: string;
@@ -31,7 +31,8 @@ function createProgram(end: (code: ExitCode) => void): Command {
   program
     .command("serve")
     .description("answer pulls, in the foreground, until SIGTERM")
-    .action(() => serve(config(), (url) => show({ url }, () => `mirrorlist listens on ${url}`)));
+    .addHelpText("after", SERVING)
+    .action(() => serve(config, (serving) => show(serving, summarizeServing)));
 
   program
     .command("crawl")
@@ -65,15 +66,27 @@ function createProgram(end: (code: ExitCode) => void): Command {
   return program;
 }
 
+const SERVING = `
+SIGTERM and SIGINT end it in order: /readyz says no, answers under way are finished.
+SIGHUP reads the configuration again; a wrong one is refused, and the log says why.
+Logs go to stderr, a JSON line each; NEARLAYER_LOG=debug shows more.
+
+Examples:
+  mirrorlist serve --config /etc/nearlayer.yaml
+  mirrorlist --json serve | jq -r .url         # the address, when a port of 0 was asked for
+  kill -HUP PID
+  curl 127.0.0.1:5000/readyz`;
+
 const EXAMPLES = `
 Examples:
   mirrorlist serve
   mirrorlist crawl
+  mirrorlist mirror list
   mirrorlist explain fedora/app:40 --ip 203.0.113.7
   mirrorlist --json crawl | jq '.mirrors[].name'
 
-Exit codes: 0 all well, 1 wrong use or configuration, 2 a mirror fails or nothing
-has that name, 70 a bug`;
+Exit codes: 0 all well, 1 wrong use or configuration (each mistake with its file and
+line), 2 a mirror fails or nothing has that name, 4 the disk is full, 70 a bug`;
 
 await runMain(async () => {
   let code: ExitCode = EXIT.OK;

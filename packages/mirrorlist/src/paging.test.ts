@@ -13,6 +13,7 @@ test.each([
   ["n=2", { names: ["B", "a"], next: "a" }],
   ["n=2&last=a", { names: ["a-1", "b"] }],
   ["n=4", { names: SORTED }],
+  ["n=99999999999999999999", { names: SORTED }],
   ["last=aaa", { names: ["b"] }],
   ["last=zzz", { names: [] }],
   ["n=-1", { kind: "error", status: 400, code: "PAGINATION_NUMBER_INVALID" }],

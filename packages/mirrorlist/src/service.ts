@@ -1,62 +1,134 @@
-import { openCatalog } from "@nearlayer/shared/catalog/open";
-import { isKnownGeneration } from "@nearlayer/shared/catalog/served";
+import type { RequestListener } from "node:http";
+import { openCatalog, readRevision } from "@nearlayer/shared/catalog/open";
 import { failWhenBusy } from "@nearlayer/shared/catalog/variants";
 import type { Config } from "@nearlayer/shared/config/schema";
 import type { Logger } from "@nearlayer/shared/log";
-import { type Crawler, startCrawler } from "./crawl/crawler.ts";
+import { startCrawler } from "./crawl/crawler.ts";
+import { knownGenerations } from "./crawl/known.ts";
 import { PROBE_TIMEOUT_MS } from "./crawl/probe.ts";
-import { openMmdbGeo } from "./geo/mmdb.ts";
-import type { AppDeps } from "./http/deps.ts";
+import { watchMmdbGeo } from "./geo/watch.ts";
+import { createApp } from "./http/app.ts";
+import type { AppDeps, Readiness } from "./http/deps.ts";
+import { countLooks } from "./metrics/looks.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { createMirrorAgent } from "./mirrors/agent.ts";
 import { createNetwork } from "./mirrors/network.ts";
 import { createFailover } from "./pull/failover.ts";
 import { createFirstUse } from "./pull/first-use.ts";
-import { watchCatalog } from "./served/watch.ts";
+import { createLook } from "./pull/look.ts";
+import { createNewest } from "./served/newest.ts";
+import { type Watch, watchCatalog } from "./served/watch.ts";
+import { boundedVariants } from "./variants/bounded.ts";
 import { createVariants } from "./variants/variants.ts";
 
 /** Everything that runs behind the answers. Dispose of it to stop it and close what it holds. */
 export interface Service extends AsyncDisposable {
+  /** By the newest configuration. */
   readonly deps: AppDeps;
+  readonly watch: Watch;
+  /** Answers by the newest configuration. */
+  readonly answer: RequestListener;
+  /**
+   * Goes on by another configuration: requests under way end by the one that they began with. Throws when it cannot be
+   * had, and nothing has changed then. `catalog` and `root` must be as they were.
+   */
+  reload(config: Config): Promise<void>;
+  /** Says from now on that clients should not be sent here any more. */
+  beginDrain(): void;
 }
+
+/** For how long a start without an end of the first probes counts as one, in milliseconds. The origin serves. */
+const MAX_FIRST_ROUND_MS = 8000;
 
 /** Reads the catalog, opens the databases, and starts to watch and to crawl. */
 export async function startService(config: Config, log: Logger): Promise<Service> {
   await using cleanup = new AsyncDisposableStack();
   const now = Date.now;
-  const geo = await openMmdbGeo(config.mirrorlist.geoip);
+  const started = now();
+  const metrics = createMetrics({ ofProcess: true });
+  const geo = cleanup.use(await watchMmdbGeo(config.mirrorlist.geoip, log));
   // Two connections: a snapshot is read in one transaction, and what shares its connection waits for it.
   const catalog = cleanup.use(await openCatalog(config.catalog));
   await failWhenBusy(catalog);
   const watch = cleanup.use(await watchCatalog(cleanup.use(await openCatalog(config.catalog)), config.catalog, log));
   const agent = cleanup.use(createMirrorAgent());
   const network = createNetwork(config.mirrors);
+  const running = { config };
   const means = {
     agent,
-    isKnown: (generation: Parameters<typeof isKnownGeneration>[1]) => isKnownGeneration(catalog, generation),
+    isKnown: knownGenerations(catalog),
+    verifiers: () => running.config.crawler.verifiers,
     now,
     timeoutMs: PROBE_TIMEOUT_MS,
+    onProbed: ({ name }: { name: string }, { failure }: { failure?: { kind: string } }) =>
+      metrics.probed(name, failure?.kind ?? "ok"),
   };
   const published = () => watch.current().generations.keys();
-  const crawler = cleanup.use(startCrawler(network, published, means, config.crawler.interval, log));
-  const deps: AppDeps = {
+  const crawler = cleanup.use(startCrawler(network, published, means, () => running.config.crawler.interval, log));
+  let isDraining = false;
+  const readiness = () =>
+    readinessOf(isDraining, watch.failure(), crawler.rounds() > 0 || now() - started > MAX_FIRST_ROUND_MS);
+  let deps: AppDeps = {
     config,
     snapshot: watch.current,
+    newest: createNewest({
+      current: watch.current,
+      readRevision: () => readRevision(catalog),
+      isReadable: () => watch.failure() === undefined,
+      now,
+    }),
     network,
     geo,
-    firstUse: createFirstUse(agent, now),
+    firstUse: createFirstUse(countLooks(createLook(agent, config.root), metrics), now),
     failover: createFailover(now),
-    variants: createVariants(catalog, log),
-    notReady: () => notReady(watch.failure(), crawler),
+    variants: boundedVariants(createVariants(catalog, log)),
+    readiness,
+    metrics,
     log,
     now,
   };
+  let answer = createApp(deps).callback();
   const resources = cleanup.move();
-  return { deps, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+
+  return {
+    get deps() {
+      return deps;
+    },
+    watch,
+    answer: (request, response) => answer(request, response),
+    async reload(next) {
+      await geo.replace(next.mirrorlist.geoip);
+      const nextDeps = { ...deps, config: next };
+      const nextAnswer = createApp(nextDeps).callback();
+      const before = running.config;
+      running.config = next;
+      network.replace(next.mirrors);
+      metrics.keepMirrors(new Set(next.mirrors.map(({ name }) => name)));
+      if (isOtherSigners(before, next)) network.forgetConditions();
+      const round = crawler.runNow();
+      // By a shorter interval all that was seen would be too old at once.
+      if (next.crawler.interval < before.crawler.interval) await round;
+      [deps, answer] = [nextDeps, nextAnswer];
+    },
+    beginDrain() {
+      isDraining = true;
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
 }
 
-function notReady(catalogFailure: string | undefined, crawler: Crawler): string[] {
-  return [
-    ...(catalogFailure === undefined ? [] : [`the catalog cannot be read: ${catalogFailure}`]),
-    ...(crawler.rounds() === 0 ? ["the mirrors have not been probed yet"] : []),
+function isOtherSigners({ crawler: a }: Config, { crawler: b }: Config): boolean {
+  const text = ({ verifiers }: Config["crawler"]) => verifiers.map(({ name, keyHash }) => `${name}+${keyHash}`).join();
+  return text(a) !== text(b);
+}
+
+function readinessOf(isDraining: boolean, catalogFailure: string | undefined, isProbed: boolean): Readiness {
+  const blocking = [
+    ...(isDraining ? ["this instance is about to end"] : []),
+    ...(isProbed ? [] : ["the mirrors have not been probed yet"]),
   ];
+  // What failed is in the log: it may name hosts and users of the operator's.
+  const limiting = catalogFailure === undefined ? [] : ["the catalog cannot be read: pulls go on from memory"];
+  const state = blocking.length > 0 ? "not ready" : limiting.length > 0 ? "degraded" : "ready";
+  return { state, reasons: [...blocking, ...limiting] };
 }

@@ -14,7 +14,7 @@ export function createLogger(name: string, level = process.env.NEARLAYER_LOG ?? 
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 /** How long the end of a program waits for the last lines to be read, in milliseconds. */
-const FLUSH_MS = 1000;
+const FLUSH_MS = 500;
 
 /** A log for servers. Dispose of it at the end, when nothing is logged any more. */
 export interface ServerLog extends AsyncDisposable {

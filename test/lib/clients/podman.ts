@@ -1,10 +1,18 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { expectOk, run } from "../process/run.ts";
+import { expectOk, type RunResult, run } from "../process/run.ts";
 import { platformArgs, type RunningClient } from "./client.ts";
 
+/** podman, which also tells what it knows of an image, and passes it on. */
+export interface PodmanClient extends RunningClient {
+  /** JSON: a list of one. */
+  inspect(reference: string): Promise<RunResult>;
+  /** Pushes a pulled image under another name, over plain HTTP. */
+  push(reference: string, target: string): Promise<RunResult>;
+}
+
 /** podman with storage of its own; there is no daemon. */
-export async function podmanClient(dir: string): Promise<RunningClient> {
+export async function podmanClient(dir: string): Promise<PodmanClient> {
   await mkdir(dir, { recursive: true });
   const storage = ["--root", join(dir, "root"), "--runroot", join(dir, "run"), "--storage-driver", "vfs"];
   const apart = ["--tmpdir", join(dir, "tmp"), "--cgroup-manager", "cgroupfs", "--events-backend", "none"];
@@ -26,6 +34,8 @@ export async function podmanClient(dir: string): Promise<RunningClient> {
         await podman(["image", "unmount", reference]);
       }
     },
+    push: (reference, target) => podman(["push", "--tls-verify=false", reference, target]),
+    inspect: (reference) => podman(["image", "inspect", reference]),
     async forget() {
       expectOk(await podman(["rmi", "--all", "--force"]));
     },

@@ -1,6 +1,6 @@
-import { manifestFor } from "../images/image.ts";
+import { buildImage } from "../images/image.ts";
+import { randomLayer } from "../images/layer.ts";
 import { pushImage } from "../images/push.ts";
-import { randomImages } from "../images/samples.ts";
 import { type Network, startNetwork } from "../network.ts";
 import { expectOk } from "../process/run.ts";
 import { until } from "../process/until.ts";
@@ -31,13 +31,15 @@ export async function startField(dir: string, cases: readonly FaultCase[]): Prom
   // The mirrors serve what the syncer publishes: how it gets to them is tested elsewhere.
   const root = `${dir}/master/containers`;
   const pairs: Pair[] = [];
-  for (const _ of cases) {
-    pairs.push({ near: starting.use(await startFaultyMirror(root)), next: starting.use(await startFaultyMirror(root)) });
+  for (const each of cases) {
+    const near = starting.use(await startFaultyMirror(root));
+    const next = starting.use(await startFaultyMirror(root));
+    pairs.push({ case: each, near, next });
   }
   // No probe may come between the fault and the pull: what a probe sees is tested elsewhere too.
   const settings = { mirrors: pairs.flatMap(declare), crawler: { interval: "1h" } };
   const network = starting.use(await startNetwork({ dir, mirrors: [], settings }));
-  const layers = await pushImages(network, cases.length);
+  const layers = await pushImages(network, cases);
   expectOk(await network.sync());
   expectOk(await network.publish());
   await network.serve();
@@ -46,16 +48,23 @@ export async function startField(dir: string, cases: readonly FaultCase[]): Prom
   const plots = cases.map((each, index): Plot => {
     const [pair, layer] = [pairs[index], layers[index]];
     if (pair === undefined || layer === undefined) throw new Error(`nothing was made ready for case ${index}`);
-    pair.near.fail(each);
-    if (each.which === "all") pair.next.fail(each);
+    const fault = { name: each.fault, phase: each.phase };
+    pair.near.fail(fault);
+    if (each.which === "all") pair.next.fail(fault);
     const repository = `faults/case-${index}`;
-    return { case: each, ...pair, reference: `${edge.host}/${repository}:1`, layerRequests: () => find(edge, repository, layer) };
+    return {
+      case: each,
+      ...{ near: pair.near, next: pair.next },
+      reference: `${edge.host}/${repository}:1`,
+      layerRequests: () => find(edge, repository, layer),
+    };
   });
   const stack = starting.move();
   return { plots, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
 interface Pair {
+  readonly case: FaultCase;
   readonly near: FaultyMirror;
   readonly next: FaultyMirror;
 }
@@ -69,22 +78,38 @@ function addressFor(uri: string): string | undefined {
   return index === undefined ? undefined : addressOf(Number(index));
 }
 
-/** The mirror with the longer netblock is the nearer one, and nobody else is sent to either. */
-function declare({ near, next }: Pair, index: number) {
-  const common = { country: "JP", bandwidth: 1000, private: true, allowPrivateAddress: true };
+/**
+ * The mirror with the longer netblock is the nearer one, and no other case may be sent to either. They are private to its
+ * address; but private mirrors are never written into a manifest, so that for podman they have a platform of their own.
+ */
+function declare({ near, next, case: { client } }: Pair, index: number) {
+  const apart =
+    client === "podman"
+      ? { platforms: [`linux-amd64-${variantOf(index)}`] }
+      : { platforms: ["linux-amd64"], private: true };
+  const common = { country: "JP", bandwidth: 1000, allowPrivateAddress: true, ...apart };
   return [
     { ...common, name: `near-${index}`, url: near.url, netblocks: [`${addressOf(index)}/32`] },
     { ...common, name: `next-${index}`, url: next.url, netblocks: [`${netOf(index)}.0/24`] },
   ];
 }
 
+const variantOf = (index: number) => `v${index + 100}`;
+
 /** Pushes `faults/case-<n>:1`, each of one layer, and returns the layers. */
-async function pushImages({ registry }: Network, count: number): Promise<string[]> {
+async function pushImages({ registry }: Network, cases: readonly FaultCase[]): Promise<string[]> {
   const layers: string[] = [];
-  const options = { kind: "docker-manifest", architectures: ["amd64"], layers: 1, layerSize: 256 << 10 } as const;
-  for await (const image of randomImages({ seed: "faults", count, ...options })) {
-    await pushImage(registry.url, `faults/case-${layers.length}`, "1", image);
-    layers.push(...manifestFor(image, "amd64").layers.map(({ digest }) => digest));
+  for (const [index, { client }] of cases.entries()) {
+    const layer = await randomLayer(`faults ${index}`, 256 << 10);
+    const variant = client === "podman" ? { variant: variantOf(index) } : {};
+    const platform = { os: "linux", architecture: "amd64", ...variant };
+    await pushImage(
+      registry.url,
+      `faults/case-${index}`,
+      "1",
+      buildImage("docker-manifest", [{ platform, layers: [layer] }]),
+    );
+    layers.push(layer.digest);
   }
   return layers;
 }

@@ -54,6 +54,25 @@ test("serve answers on the port that it names, and ends well on SIGTERM", async 
   expect(await once(child, "exit")).toEqual([0, null]);
 });
 
+test("a stderr that nobody reads holds up no answer, and no end", async () => {
+  const { config } = await setUp();
+  const child = spawn(process.execPath, [BIN, "serve", "--json", "--config", config], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  child.stderr.pause();
+  const [line] = await once(createInterface(child.stdout), "line");
+  const { url } = JSON.parse(line);
+  // A line is 200 bytes at least, and a pipe holds 64 KB.
+  for (let round = 0; round < 75; round++) {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(`${url}v2/_catalog`)));
+    expect(answers.every(({ ok }) => ok)).toBe(true);
+    await Promise.all(answers.map((answer) => answer.arrayBuffer()));
+  }
+  child.kill("SIGTERM");
+  expect(await once(child, "exit")).toEqual([0, null]);
+}, 30_000);
+
 test("crawl and explain show what they find, for people and for machines", async () => {
   const { config, mirror } = await setUp();
   const crawled = await run("crawl", "--json", "--config", config);

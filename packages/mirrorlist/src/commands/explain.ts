@@ -22,24 +22,35 @@ export async function explainPull(config: Config, reference: Reference, ip: stri
 }
 
 export function summarizeExplanation(explanation: Explanation): string {
-  const { image, client, delivery, layers, omittedLayers, attributions } = explanation;
-  const where = [client.country ?? "country unknown", client.asn === undefined ? "" : `AS${client.asn}`];
-  const rows = layers.flatMap(({ digest, platforms, candidates, rejected }) => {
+  const { image, client, delivery, scheme, layers, omittedLayers, attributions } = explanation;
+  const { latitude, longitude } = client.position ?? {};
+  const where = [
+    client.country ?? "country unknown",
+    client.asn === undefined ? "" : `AS${client.asn}`,
+    latitude === undefined || longitude === undefined ? "" : `near ${latitude.toFixed(0)}° ${longitude.toFixed(0)}°`,
+  ];
+  const rows = layers.flatMap(({ digest, platforms, candidates, rejected, overflowed }) => {
     const layer = (index: number) => (index === 0 ? [digest.slice(7, 19), platforms.join(" ")] : ["", ""]);
     const lines = [
-      ...candidates.map(({ mirror, rank, score }) => [mirror, rank, score]),
-      ["origin", "last", ""],
-      ...rejected.map(({ mirror, reason, detail }) => [mirror, `not: ${reason}`, detail]),
+      ...overflowed.map((rank) => ["", rank, "", "", "not enough bandwidth for all: goes on to the next band"]),
+      ...candidates.map((one) => [one.mirror, one.rank, ...placeOf(one), one.score]),
+      ["origin", "last", "", "", ""],
+      ...rejected.map((one) => [one.mirror, `not: ${one.reason}`, ...placeOf(one), one.detail]),
     ];
     return lines.map((line, index) => [...layer(index), ...line]);
   });
   return [
     `${image.repository} ${image.reference} is ${image.digest}`,
     `client ${client.address} (${[client.prefix, ...where].filter((text) => text !== "").join(", ")})`,
-    `delivery ${delivery.configured}${delivery.hasReferrers ? ", never rewritten: it has referrers" : ""}`,
+    `delivery ${delivery.configured}${delivery.pinned === undefined ? "" : `, never rewritten: ${delivery.pinned}`}`,
+    ...(scheme === "any" ? [] : [`scheme ${scheme}`]),
     "",
-    formatTable(["LAYER", "PLATFORMS", "MIRROR", "RANK", "SCORE"], rows),
+    formatTable(["LAYER", "PLATFORMS", "MIRROR", "RANK", "COUNTRY", "KM", "SCORE"], rows),
     ...(omittedLayers > 0 ? [`and ${omittedLayers} more layers`] : []),
     ...attributions.map(({ text, url }) => `${text}, ${url}`),
   ].join("\n");
+}
+
+function placeOf({ country, distanceKm }: { country: string; distanceKm?: number }): [string, string | number] {
+  return [country, distanceKm ?? "?"];
 }

@@ -1,54 +1,109 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "@nearlayer/shared/config/schema";
-import { messageOf, NearlayerError } from "@nearlayer/shared/errors";
-import { createLogger } from "@nearlayer/shared/log";
-import { createApp } from "../http/app.ts";
-import { startService } from "../service.ts";
+import { isNearlayerError } from "@nearlayer/shared/errors";
+import { createServerLog, type Logger } from "@nearlayer/shared/log";
+import { planReload } from "../reload.ts";
+import { type Listeners, openListeners } from "../server/listeners.ts";
+import { type Service, startService } from "../service.ts";
 
-/** How long answers under way may go on after the signal to stop. */
-const DRAIN_MS = 10_000;
+/** How long the process may stay for what does not end by itself, such as a log that nobody reads. */
+const MAX_EXIT_MS = 500;
 
-/** A client that does not get its request out in that time is not one. */
-const HEADERS_TIMEOUT_MS = 10_000;
-
-/**
- * Serves until SIGTERM or SIGINT: then no new connection is taken, what is under way is brought to its end, and
- * everything is closed. A second signal ends at once.
- */
-export async function serve(config: Config, onListening: (url: string) => void): Promise<void> {
-  const log = createLogger("mirrorlist");
-  await using service = await startService(config, log);
-  const server = createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 2 * HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 5000 },
-    createApp(service.deps).callback(),
-  );
-  // Longer than a proxy in front keeps idle connections, as a rule, so that it is not we who close them under it.
-  server.keepAliveTimeout = 65_000;
-  const stopped = untilSignal();
-  const url = await listen(server, config.mirrorlist.listen);
-  server.on("error", (error) => log.error({ err: error }, "the server met an error"));
-  log.info({ url, mirrors: config.mirrors.length, revision: service.deps.snapshot().revision }, "listening");
-  onListening(url);
-  log.info({ signal: await stopped }, "stopping");
-  await close(server);
+/** Where it is answered: the first is what clients are told. */
+export interface Serving {
+  readonly url: string;
+  readonly http?: string;
+  readonly https?: string;
+  readonly metrics?: string;
 }
 
-async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<string> {
-  const name = host === "" ? undefined : host;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) =>
-      reject(
-        new NearlayerError("CONFIG_INVALID", `cannot listen on ${host}:${port}: ${messageOf(cause)}`, {
-          cause,
-          hint: "set mirrorlist.listen to a HOST:PORT of this machine that is free",
-        }),
-      ),
-    );
-    server.listen({ port, ...(name === undefined ? {} : { host: name }) }, resolve);
+export function summarizeServing({ http, https, metrics }: Serving): string {
+  const urls = [http, https].filter((url) => url !== undefined).join(" and ");
+  return `mirrorlist listens on ${urls}${metrics === undefined ? "" : `, for monitoring on ${metrics}`}`;
+}
+
+/**
+ * Serves until SIGTERM or SIGINT: `/readyz` says so, then no new connection is taken, what is under way is brought to
+ * its end, and everything is closed. A second signal ends at once. SIGHUP reads the configuration again.
+ */
+export async function serve(load: () => Config, onListening: (serving: Serving) => void): Promise<void> {
+  const hangups = countHangups();
+  let config = load();
+  await serveBy();
+  setTimeout(() => process.exit(), MAX_EXIT_MS).unref();
+
+  async function serveBy(): Promise<void> {
+    await using server = createServerLog("mirrorlist");
+    const { log } = server;
+    await using service = await startService(config, log);
+    const listeners = await openListeners(config.mirrorlist, service, log, server.dropped);
+    const stopped = untilSignal();
+    const revision = service.deps.snapshot().revision;
+    log.info({ ...listeners.serving, mirrors: config.mirrors.length, revision }, "listening");
+    onListening(listeners.serving);
+    hangups.handle(async () => {
+      config = await reload(load, config, service, listeners, log);
+    });
+    log.info({ signal: await stopped }, "stopping");
+    hangups.handle(async () => undefined);
+    service.beginDrain();
+    const { drainDelay, drainTimeout } = config.mirrorlist;
+    await sleep(drainDelay);
+    await listeners.drain(drainTimeout);
+    log.info("stopped");
+  }
+}
+
+/** The configuration that holds from now on. What is wrong with the new one is in the log, and the old one stays. */
+async function reload(
+  load: () => Config,
+  running: Config,
+  service: Service,
+  listeners: Listeners,
+  log: Logger,
+): Promise<Config> {
+  const { metrics } = service.deps;
+  try {
+    const { config, kept } = planReload(running, load());
+    const apply = await listeners.prepare(config.mirrorlist);
+    await service.reload(config);
+    apply();
+    metrics.reloaded(true);
+    if (kept.length > 0) log.warn({ keys: kept }, "these keys have changed, and need a restart");
+    log.info({ mirrors: config.mirrors.length }, "the configuration was read again");
+    return config;
+  } catch (error) {
+    metrics.reloaded(false);
+    if (!isNearlayerError(error)) log.error({ err: error }, "the configuration could not be read again");
+    else log.error({ problems: error.message.split("\n") }, "the new configuration is wrong: the old one stays");
+    return running;
+  }
+}
+
+/** SIGHUPs that come before there is anything to reload are kept; several at once are one. */
+function countHangups() {
+  let work: (() => Promise<void>) | undefined;
+  let isWanted = false;
+  let isAtWork = false;
+  const run = async () => {
+    if (isAtWork || work === undefined) return;
+    isAtWork = true;
+    while (isWanted) {
+      isWanted = false;
+      await work();
+    }
+    isAtWork = false;
+  };
+  process.on("SIGHUP", () => {
+    isWanted = true;
+    void run();
   });
-  const { address, family, port: real } = server.address() as AddressInfo;
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${real}/`;
+  return {
+    handle(next: () => Promise<void>): void {
+      work = next;
+      void run();
+    },
+  };
 }
 
 function untilSignal(): Promise<NodeJS.Signals> {
@@ -57,12 +112,4 @@ function untilSignal(): Promise<NodeJS.Signals> {
     process.once("SIGTERM", resolve);
     process.once("SIGINT", resolve);
   });
-}
-
-async function close(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-  await closed;
-  clearTimeout(deadline);
 }

@@ -8,30 +8,46 @@ import { crawlRound } from "./round.ts";
 export interface Crawler extends AsyncDisposable {
   /** Rounds that have ended since the start. */
   rounds(): number;
+  /** Begins a round now, after the one that is under way. Resolves when it has ended, or the crawler. */
+  runNow(): Promise<void>;
 }
 
-/** Probes every mirror at once, and then again every interval, until it is disposed of. */
+/** Probes every mirror at once, and then again every interval (in milliseconds), until it is disposed of. */
 export function startCrawler(
   network: Network,
   published: () => Iterable<Platform>,
   means: Omit<ProbeMeans, "signal">,
-  intervalMs: number,
+  intervalMs: () => number,
   log: Logger,
 ): Crawler {
   const stop = new AbortController();
   let rounds = 0;
+  let wake = new AbortController();
+  let waiting: (() => void)[] = [];
   const done = (async () => {
     while (!stop.signal.aborted) {
+      wake = new AbortController();
+      const waited = waiting;
+      waiting = [];
       const before = failuresOf(network);
       await crawlRound(network, published(), { ...means, signal: stop.signal });
-      if (stop.signal.aborted) return;
+      for (const resolve of waited) resolve();
+      if (stop.signal.aborted) break;
       rounds += 1;
       logChanges(before, failuresOf(network), log);
-      await sleep(intervalMs, undefined, { signal: stop.signal, ref: false }).catch(() => undefined);
+      const signal = AbortSignal.any([stop.signal, wake.signal]);
+      await sleep(intervalMs(), undefined, { signal, ref: false }).catch(() => undefined);
     }
+    for (const resolve of waiting) resolve();
   })();
   return {
     rounds: () => rounds,
+    async runNow() {
+      if (stop.signal.aborted) return;
+      const ended = new Promise<void>((resolve) => waiting.push(resolve));
+      wake.abort();
+      await ended;
+    },
     async [Symbol.asyncDispose]() {
       stop.abort();
       await done;

@@ -1,12 +1,15 @@
 import type { RequestListener } from "node:http";
 import { formatGeneration, sha256Hex } from "@nearlayer/shared/generation";
-import { expect, onTestFinished, test } from "vitest";
+import { createSigner, generateKey, parseVerifier, signNote, verifierLine } from "@nearlayer/shared/note";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { createMirrorAgent, isPublicAddress } from "../mirrors/agent.ts";
 import { type Mirror, mirrorOf } from "../mirrors/mirror.ts";
 import { createNetwork } from "../mirrors/network.ts";
 import type { Probe } from "../mirrors/probe.ts";
 import { listen } from "../testing/http.ts";
 import { AMD64, ARM64, declare, NOW } from "../testing/mirrors.ts";
+import { createTree } from "../testing/tree.ts";
+import { knownGenerations } from "./known.ts";
 import { probe } from "./probe.ts";
 import { crawlRound } from "./round.ts";
 
@@ -73,6 +76,46 @@ test.each<[string, string, RequestListener]>([
 test("a generation that was not made here is not believed", async () => {
   const mirror = await serving((_, response) => response.end(GENERATION));
   expect(await probe(mirror, AMD64, means(false))).toMatchObject({ failure: { kind: "foreign" } });
+});
+
+describe("with a key of the operator's", () => {
+  const signer = createSigner("example", generateKey());
+  const verifiers = () => [parseVerifier(verifierLine(signer))];
+
+  test.each([
+    ["signed by it", signNote(GENERATION, signer), undefined],
+    ["not signed", GENERATION, "unsigned"],
+    ["signed by another of that name", signNote(GENERATION, createSigner("example", generateKey())), "unsigned"],
+    ["changed since", signNote(GENERATION, signer).replace("number: 7", "number: 8"), "unsigned"],
+  ])("a generation that is %s", async (_, text, kind) => {
+    const mirror = await serving((_, response) => response.end(text));
+    const { failure } = await probe(mirror, AMD64, { ...means(), verifiers });
+    expect(failure?.kind).toBe(kind);
+    if (kind !== undefined) expect(failure?.message).toBe("GENERATION is not signed by example");
+  });
+});
+
+test("while the catalog is out of reach, a mirror counts for what it showed before, and for no more", async () => {
+  const mirror = await serving((_, response) => response.end(GENERATION));
+  const unreadable = { ...means(), isKnown: () => Promise.reject(new Error("gone")) };
+  const known: Probe = { platform: AMD64, at: 1, seenAt: 1, generation: 6, etag: '"6"' };
+  // Without the ETag: what was not looked at closely must be sent again.
+  expect(await probe(withProbe(mirror, known), AMD64, unreadable)).toEqual({
+    ...{ platform: AMD64, at: NOW, seenAt: NOW, generation: 6 },
+  });
+  for (const before of [mirror, withProbe(mirror, { ...known, generation: 8 })]) {
+    expect(await probe(before, AMD64, unreadable)).toMatchObject({ failure: { kind: "unverified" } });
+  }
+});
+
+test("the catalog is asked once about each generation that was made here", async () => {
+  await using tree = await createTree();
+  await tree.publish(AMD64, 7);
+  const isKnown = knownGenerations(tree.catalog);
+  const made = { ...generation, listSha256: sha256Hex(`${AMD64} 7`) };
+  expect([await isKnown(made), await isKnown(generation)]).toEqual([true, false]);
+  await tree.catalog.deleteFrom("generation").execute();
+  expect([await isKnown(made), await isKnown(generation)]).toEqual([true, false]);
 });
 
 test("private addresses are not connected to, by number or by name", async () => {

@@ -1,5 +1,6 @@
 import { messageOf } from "@nearlayer/shared/errors";
 import { type Generation, MAX_GENERATION_BYTES, parseGeneration } from "@nearlayer/shared/generation";
+import { isSignedBy, type Verifier } from "@nearlayer/shared/note";
 import type { Platform } from "@nearlayer/shared/platform";
 import { generationName } from "@nearlayer/shared/tree";
 import type { Dispatcher } from "undici";
@@ -15,9 +16,13 @@ export interface ProbeMeans {
   readonly agent: MirrorAgent;
   /** Was this very generation made here? */
   readonly isKnown: (generation: Generation) => Promise<boolean>;
+  /** The keys that sign generations; none where nobody signs. */
+  readonly verifiers?: () => readonly Verifier[];
   readonly now: () => number;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** Told of each probe that has ended. */
+  readonly onProbed?: (mirror: Mirror, probe: Probe) => void;
 }
 
 /** Asks a mirror how fresh it is in a platform: one conditional GET of its GENERATION. Never throws. */
@@ -79,9 +84,13 @@ async function readAnswer(
     return failed("invalid", messageOf(error));
   }
   if (generation.platform !== platform) return failed("invalid", `GENERATION is of ${generation.platform}`);
-  if (!(await means.isKnown(generation))) {
-    return failed("foreign", `shows a generation ${generation.number} that was not made here`);
+  const verifiers = means.verifiers?.() ?? [];
+  if (verifiers.length > 0 && !verifiers.some((verifier) => isSignedBy(text, verifier))) {
+    return failed("unsigned", `GENERATION is not signed by ${verifiers.map(({ name }) => name).join(" or ")}`);
   }
+  const isKnown = await means.isKnown(generation).catch(() => undefined);
+  if (isKnown === undefined) return unverified(generation, previous, means.now(), failed);
+  if (!isKnown) return failed("foreign", `shows a generation ${generation.number} that was not made here`);
   const { etag, "last-modified": lastModified } = headers;
   return {
     platform,
@@ -91,6 +100,20 @@ async function readAnswer(
     ...(typeof etag === "string" && etag.length < 200 ? { etag } : {}),
     ...(typeof lastModified === "string" && lastModified.length < 100 ? { lastModified } : {}),
   };
+}
+
+/** While the catalog is out of reach, a mirror counts for what it showed before: it does not lose blobs by our outage. */
+function unverified(
+  { number }: Generation,
+  previous: Probe | undefined,
+  now: number,
+  failed: (kind: ProbeFailureKind, message: string) => Probe,
+): Probe {
+  if (previous?.generation === undefined || previous.failure !== undefined || number < previous.generation) {
+    return failed("unverified", `shows a generation ${number}, and the catalog cannot be asked about it`);
+  }
+  const { etag, lastModified, ...rest } = previous;
+  return { ...rest, at: now, seenAt: now };
 }
 
 async function readLimited(body: Dispatcher.ResponseData["body"], limit: number): Promise<string | undefined> {

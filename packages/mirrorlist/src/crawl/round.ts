@@ -24,6 +24,7 @@ export async function crawlRound(network: Network, published: Iterable<Platform>
     for (let mirror = queue.shift(); mirror !== undefined; mirror = queue.shift()) {
       const probes = await probeMirror(mirror, platformsToProbe(mirror, platforms), means);
       if (means.signal?.aborted) return;
+      for (const probe of probes) means.onProbed?.(mirror, probe);
       network.record(mirror.name, probes);
     }
   };

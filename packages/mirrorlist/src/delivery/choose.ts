@@ -14,19 +14,19 @@ export interface DeliveryRequest {
   readonly userAgent?: string | undefined;
   /** The request named a digest, and gets the bytes of that digest. */
   readonly byDigest: boolean;
-  /** A signature or any other referrer names the manifest's digest. */
-  readonly hasReferrers: boolean;
+  /** The manifest must keep its digest: `pinned.ts` says why. */
+  readonly isPinned: boolean;
 }
 
 /** Why, in a word, beside the choice: people ask. */
 export interface DeliveryChoice {
   readonly delivery: ChosenDelivery;
-  readonly why: "digest" | "referrers" | "asked" | "configured" | "agent";
+  readonly why: "digest" | "pinned" | "asked" | "configured" | "agent";
 }
 
 export function chooseDelivery(request: DeliveryRequest): DeliveryChoice {
   if (request.byDigest) return { delivery: "redirect", why: "digest" };
-  if (request.hasReferrers) return { delivery: "redirect", why: "referrers" };
+  if (request.isPinned) return { delivery: "redirect", why: "pinned" };
   const { override, configured } = request;
   if (override === "urls" || override === "redirect") return { delivery: override, why: "asked" };
   if (configured !== "auto" && override !== "auto") return { delivery: configured, why: "configured" };

@@ -1,16 +1,20 @@
-import type { Descriptor } from "@nearlayer/shared/descriptor";
+import { type Descriptor, digestSchema } from "@nearlayer/shared/descriptor";
 import type { Digest } from "@nearlayer/shared/digest";
 import { isForeignLayer } from "@nearlayer/shared/mediatype";
 import type { Platform } from "@nearlayer/shared/platform";
 import type { Repository } from "@nearlayer/shared/reference";
 import { pubBlobName } from "@nearlayer/shared/tree";
+import { z } from "zod";
 import type { LayerUrls } from "./rewrite.ts";
 
 /**
- * How a variant is made from its original: for each layer the places to fetch it from, best first. Kept in the
- * catalog as JSON, for ever, so that a field may be added and none may change its meaning.
+ * How a variant is made from its original. Kept in the catalog as JSON, for ever, so that a field may be added and none
+ * may change its meaning.
  */
-export interface Recipe {
+export type Recipe = ImageRecipe | IndexRecipe;
+
+/** Of an image: for each layer the places to fetch it from, best first. */
+export interface ImageRecipe {
   readonly version: 1;
   /** The mirror list's own `/v2/<repository>/`, which stands last on every layer. */
   readonly own: string;
@@ -19,6 +23,20 @@ export interface Recipe {
   /** For each layer the numbers of its places; none leaves the layer as it is. */
   readonly layers: readonly (readonly number[])[];
 }
+
+/** Of an index: for each child the variant that stands for it; null leaves the child as it is. */
+export interface IndexRecipe {
+  readonly version: 1;
+  readonly children: readonly (ChildVariant | null)[];
+}
+
+/** A variant as an index names it; its bytes are this many. */
+export interface ChildVariant {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+export const isIndexRecipe = (recipe: Recipe): recipe is IndexRecipe => "children" in recipe;
 
 /** Where a layer can be fetched: a mirror's base URL and the platform there. */
 export interface LayerPlace {
@@ -41,7 +59,7 @@ export function makeRecipe(
   placesOf: (layer: Descriptor) => readonly LayerPlace[],
   baseUrl: string,
   repository: Repository,
-): Recipe | undefined {
+): ImageRecipe | undefined {
   const places: string[] = [];
   const numberOf = (place: string) => {
     const known = places.indexOf(place);
@@ -58,8 +76,17 @@ export function makeRecipe(
   return { version: 1, own: `${baseUrl}/v2/${repository}/`, places, layers: chosen };
 }
 
+/** Undefined when no child has a variant. */
+export function makeIndexRecipe(children: readonly (ChildVariant | undefined)[]): IndexRecipe | undefined {
+  if (children.every((child) => child === undefined)) return undefined;
+  return {
+    version: 1,
+    children: children.map((child) => (child && { digest: child.digest, size: child.size }) ?? null),
+  };
+}
+
 /** The URLs of each layer. The recipe must be for as many layers. */
-export function urlsOf(recipe: Recipe, digests: readonly Digest[]): LayerUrls {
+export function urlsOf(recipe: ImageRecipe, digests: readonly Digest[]): LayerUrls {
   return recipe.layers.map((numbers, index) => {
     const digest = digests[index];
     if (numbers.length === 0 || digest === undefined) return undefined;
@@ -73,18 +100,21 @@ const blobTail = (digest: Digest) => pubBlobName("noarch" as Platform, digest).s
 
 /** Reads a recipe back. Undefined for what a newer version has written, and for what is none. */
 export function parseRecipe(json: string): Recipe | undefined {
-  let value: unknown;
   try {
-    value = JSON.parse(json);
+    const result = recipeSchema.safeParse(JSON.parse(json));
+    return result.success ? result.data : undefined;
   } catch {
     return undefined;
   }
-  if (typeof value !== "object" || value === null) return undefined;
-  const { version, own, places, layers } = value as Partial<Record<keyof Recipe, unknown>>;
-  const isText = (item: unknown): item is string => typeof item === "string";
-  const isNumbers = (item: unknown): item is number[] => Array.isArray(item) && item.every(Number.isInteger);
-  if (version !== 1 || !isText(own)) return undefined;
-  if (!Array.isArray(places) || !places.every(isText)) return undefined;
-  if (!Array.isArray(layers) || !layers.every(isNumbers)) return undefined;
-  return { version, own, places, layers };
 }
+
+const version = z.literal(1);
+const recipeSchema = z.union([
+  z.object({
+    version,
+    own: z.string(),
+    places: z.array(z.string()),
+    layers: z.array(z.array(z.int())),
+  }),
+  z.object({ version, children: z.array(z.object({ digest: digestSchema, size: z.int() }).nullable()) }),
+]);

@@ -1,15 +1,40 @@
-import { digestOf } from "@nearlayer/shared/digest";
+import { type Digest, digestOf } from "@nearlayer/shared/digest";
 import { parseRepository } from "@nearlayer/shared/reference";
 import { describe, expect, test } from "vitest";
 import { AMD64 } from "../testing/mirrors.ts";
 import { createRandom } from "../testing/random.ts";
-import { makeRecipe, parseRecipe, urlsOf } from "./recipe.ts";
-import { type LayerUrls, rewriteLayers } from "./rewrite.ts";
+import { makeIndexRecipe, makeRecipe, parseRecipe, urlsOf } from "./recipe.ts";
+import { type Children, type LayerUrls, rewriteChildren, rewriteLayers } from "./rewrite.ts";
 
 const rewriteText = (text: string, urls: LayerUrls) => {
   const bytes = rewriteLayers(new TextEncoder().encode(text), urls);
   return bytes && new TextDecoder().decode(bytes);
 };
+
+const rewriteIndex = (text: string, children: Children) => {
+  const bytes = rewriteChildren(new TextEncoder().encode(text), children);
+  return bytes && new TextDecoder().decode(bytes);
+};
+
+test("children get another digest and size, and every other byte stays", () => {
+  const text = `{"digest":"mine","manifests":[{"size": 7 ,"x":{"digest":"inner","size":1},"digest" : "a"},{"digest":"b","size":2}]}\n`;
+  const digest = digestOf("variant");
+  const expected = text.replace(`"size": 7 `, `"size": 1234 `).replace(`"digest" : "a"`, `"digest" : "${digest}"`);
+  expect(rewriteIndex(text, [{ digest, size: 1234 }, undefined])).toBe(expected);
+});
+
+test.each([
+  ["two digests", '{"manifests":[{"digest":"a","digest":"b","size":1}]}'],
+  ["a digest in another case", '{"manifests":[{"digest":"a","Digest":"b","size":1}]}'],
+  ["no size", '{"manifests":[{"digest":"a"}]}'],
+  ["the child's own bytes", '{"manifests":[{"digest":"a","size":1,"data":"e30="}]}'],
+  ["the child's own bytes in another case", '{"manifests":[{"digest":"a","size":1,"DATA":"e30="}]}'],
+  ["two lists", '{"manifests":[{"digest":"a","size":1}],"Manifests":[{"digest":"a","size":1}]}'],
+  ["another number of children", '{"manifests":[]}'],
+  ["a child that is no object", '{"manifests":["a"]}'],
+])("an index with %s is not rewritten", (_, text) => {
+  expect(rewriteIndex(text, [{ digest: digestOf("v"), size: 1 }])).toBeUndefined();
+});
 
 test("urls are put on the layers that have them, and every other byte stays", () => {
   const text = `{ "schemaVersion":2.0, "big": 12345678901234567890123, "x":"\\ud83d\\u0041 [}\\"",
@@ -104,9 +129,45 @@ describe("fuzz", () => {
       expect(rewriteText(text, urls)).toBe(rewritten);
     }
   });
+
+  test("whatever the index, the rewritten one differs in its children's digests and sizes alone", () => {
+    for (let round = 0; round < 3000; round++) {
+      const entries = Array.from({ length: next(5) }, (_, index) => {
+        const members: [string, unknown][] = [
+          ["before", value(0)],
+          ["digest", digestOf(`${index}`)],
+          ["size", next(1_000_000)],
+          ["platform", value(1)],
+          ["after", value(0)],
+        ];
+        return Object.fromEntries(members.sort(() => next(3) - 1));
+      });
+      const children = entries.map((_, index) =>
+        next(3) ? { digest: digestOf(`variant ${index} ${round}`), size: next(1_000_000) } : undefined,
+      );
+      const text = space() + print({ digest: "own", size: 1, manifests: entries, last: value(0) }) + space();
+      const rewritten = rewriteIndex(text, children);
+      const expected = JSON.parse(text);
+      for (const [index, child] of children.entries()) Object.assign(expected.manifests[index], child);
+      expect(JSON.parse(rewritten ?? "null")).toEqual(expected);
+      // Undone, it is the very same text.
+      const undo = entries.map(
+        ({ digest, size }, index) => children[index] && { digest: digest as Digest, size: Number(size) },
+      );
+      expect(rewriteIndex(rewritten ?? "", undo)).toBe(rewriteIndex(text, undo));
+    }
+  });
 });
 
 describe("recipes", () => {
+  test("an index names variants for the children that have one, and is read back as it was", () => {
+    const child = { digest: digestOf("v"), size: 7 };
+    const recipe = makeIndexRecipe([undefined, child]);
+    expect(recipe).toEqual({ version: 1, children: [null, child] });
+    expect(parseRecipe(JSON.stringify(recipe))).toEqual(recipe);
+    expect(makeIndexRecipe([undefined, undefined])).toBeUndefined();
+  });
+
   const repository = parseRepository("fedora/app");
   const layer = (name: string, mediaType = "application/vnd.oci.image.layer.v1.tar+gzip") => ({
     mediaType,
@@ -152,6 +213,9 @@ describe("recipes", () => {
     "{}",
     '{"version":2,"own":"","places":[],"layers":[]}',
     '{"version":1,"own":"","places":[1],"layers":[]}',
+    '{"version":1,"own":"","places":[],"layers":[["0"]]}',
+    '{"version":1,"children":[{"digest":"sha256:x","size":1}]}',
+    '{"version":2,"children":[]}',
   ])("%j is no recipe", (json) => {
     expect(parseRecipe(json)).toBeUndefined();
   });

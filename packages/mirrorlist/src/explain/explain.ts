@@ -1,20 +1,28 @@
-import type { Config, Delivery } from "@nearlayer/shared/config/schema";
+import type { Config, Delivery, Scheme } from "@nearlayer/shared/config/schema";
 import type { Descriptor } from "@nearlayer/shared/descriptor";
 import type { Digest } from "@nearlayer/shared/digest";
 import { isForeignLayer } from "@nearlayer/shared/mediatype";
 import { type Platform, platformOf } from "@nearlayer/shared/platform";
 import { parseTag, type Reference, type Repository } from "@nearlayer/shared/reference";
 import { configuredDelivery } from "../delivery/choose.ts";
+import { type PinReason, whyPinned } from "../delivery/pinned.ts";
 import type { Attribution, Geo } from "../geo/geo.ts";
 import type { Mirror } from "../mirrors/mirror.ts";
 import { maxProbeAge } from "../mirrors/probe.ts";
 import { type Client, clientOf } from "../selection/client.ts";
 import type { ExclusionReason, Placement } from "../selection/exclude.ts";
 import type { Address } from "../selection/netblock.ts";
+import { distanceKm, type Position } from "../selection/position.ts";
 import { rankName } from "../selection/rank.ts";
 import { select } from "../selection/select.ts";
 import { redirectSpread } from "../selection/spread.ts";
-import { findManifest, hasReferrers, manifestOf, type ServedManifest, type Snapshot } from "../served/snapshot.ts";
+import {
+  findManifest,
+  manifestOf,
+  type ServedManifest,
+  type ServedRepository,
+  type Snapshot,
+} from "../served/snapshot.ts";
 import { type SpecError, specError } from "../spec-error.ts";
 
 /** Everything that the choice of mirrors for an image and an address hangs on, for people who ask why. */
@@ -26,8 +34,12 @@ export interface Explanation {
     readonly prefix: string;
     readonly country?: string;
     readonly asn?: number;
+    /** To whole degrees, or the middle of the country. */
+    readonly position?: Position;
   };
-  readonly delivery: { readonly configured: Delivery; readonly hasReferrers: boolean };
+  /** `pinned` says why it is never rewritten. */
+  readonly delivery: { readonly configured: Delivery; readonly pinned?: PinReason };
+  readonly scheme: Scheme;
   readonly layers: readonly ExplainedLayer[];
   /** How many further layers there are; an index of many platforms has too many to show. */
   readonly omittedLayers: number;
@@ -42,8 +54,29 @@ export interface ExplainedLayer {
   readonly placements: readonly Placement[];
   /** The mirror that a first GET is sent to, if it passes its check; `origin` when there is none. */
   readonly chosen: string;
-  readonly candidates: readonly { mirror: string; platform: Platform; rank: string; score: number }[];
-  readonly rejected: readonly { mirror: string; reason: ExclusionReason; detail: string }[];
+  readonly candidates: readonly ExplainedCandidate[];
+  readonly rejected: readonly ExplainedRejection[];
+  /** The nearest bands, if they have not enough bandwidth for all their clients and leave this one to the next. */
+  readonly overflowed: readonly string[];
+}
+
+interface ExplainedMirror {
+  readonly mirror: string;
+  readonly country: string;
+  readonly asn?: number;
+  /** From the client, when both positions are known. */
+  readonly distanceKm?: number;
+}
+
+export interface ExplainedCandidate extends ExplainedMirror {
+  readonly platform: Platform;
+  readonly rank: string;
+  readonly score: number;
+}
+
+export interface ExplainedRejection extends ExplainedMirror {
+  readonly reason: ExclusionReason;
+  readonly detail: string;
 }
 
 export interface ExplainDeps {
@@ -67,15 +100,17 @@ export function explain(deps: ExplainDeps, reference: Reference, address: Addres
   const manifest = findManifest(snapshot, repository, asked);
   if (manifest === undefined) return specError("MANIFEST_UNKNOWN", "no such manifest", text);
   const client = clientOf(address, geo.locate(address));
-  const layers = layersOf(snapshot, manifest);
+  const layers = layersOf(snapshot, repository, manifest);
+  const pinned = whyPinned(snapshot, repository, manifest);
   return {
     kind: "explanation",
     image: { repository: reference.repository, reference: text, digest: manifest.digest },
     client: { ...client, address: address.toString() },
     delivery: {
       configured: configuredDelivery(config.mirrorlist, reference.repository),
-      hasReferrers: hasReferrers(snapshot, repository, manifest.digest),
+      ...(pinned === undefined ? {} : { pinned }),
     },
+    scheme: config.mirrorlist.scheme,
     layers: [...layers]
       .slice(0, MAX_LAYERS)
       .map(([digest, platforms]) => explainLayer(deps, client, digest, platforms)),
@@ -85,25 +120,28 @@ export function explain(deps: ExplainDeps, reference: Reference, address: Addres
 }
 
 /** Every layer that is fetched from mirrors, with the platforms of the image that use it. */
-function layersOf(snapshot: Snapshot, served: ServedManifest): Map<Digest, Set<Platform>> {
+function layersOf(
+  snapshot: Snapshot,
+  repository: ServedRepository,
+  served: ServedManifest,
+): Map<Digest, Set<Platform>> {
   const layers = new Map<Digest, Set<Platform>>();
-  const add = (image: ServedManifest, platform: Platform | undefined) => {
-    const manifest = manifestOf(image);
-    if (manifest.kind !== "image") return;
+  const add = (one: ServedManifest, platform: Platform | undefined) => {
+    const manifest = manifestOf(one);
+    if (manifest.kind === "index") {
+      for (const entry of manifest.manifests) {
+        const child = findManifest(snapshot, repository, entry);
+        if (child !== undefined) add(child, platformOfEntry(entry.platform));
+      }
+      return;
+    }
     for (const { digest, mediaType } of manifest.layers) {
       if (isForeignLayer(mediaType)) continue;
       const platforms = layers.get(digest) ?? new Set();
       layers.set(digest, platform === undefined ? platforms : platforms.add(platform));
     }
   };
-  const manifest = manifestOf(served);
-  if (manifest.kind === "image") add(served, undefined);
-  else {
-    for (const { digest, platform } of manifest.manifests) {
-      const child = snapshot.manifests.get(digest);
-      if (child !== undefined) add(child, platformOfEntry(platform));
-    }
-  }
+  add(served, undefined);
   return layers;
 }
 
@@ -120,8 +158,10 @@ function explainLayer(
 ): ExplainedLayer {
   const blob = snapshot.blobs.get(digest) ?? { size: 0, placements: [] };
   const spread = redirectSpread(client, digest);
-  const request = { client, placements: blob.placements, spread, maxProbeAge: maxProbeAge(config.crawler.interval) };
-  const { candidates, rejected } = select(request, mirrors, now);
+  const maxAge = maxProbeAge(config.crawler.interval);
+  const { scheme } = config.mirrorlist;
+  const request = { client, placements: blob.placements, spread, scheme, maxProbeAge: maxAge };
+  const { candidates, rejected, overflowed } = select(request, mirrors, now);
   return {
     digest,
     size: blob.size,
@@ -129,11 +169,19 @@ function explainLayer(
     placements: blob.placements,
     chosen: candidates[0]?.mirror.name ?? "origin",
     candidates: candidates.map(({ mirror, platform, rank, score }) => ({
-      mirror: mirror.name,
-      platform,
-      rank: rankName(rank),
-      score: Number(score.toPrecision(6)),
+      ...explainMirror(client, mirror),
+      ...{ platform, rank: rankName(rank), score: Number(score.toPrecision(6)) },
     })),
-    rejected: rejected.map(({ mirror, reason, detail }) => ({ mirror: mirror.name, reason, detail })),
+    rejected: rejected.map(({ mirror, reason, detail }) => ({ ...explainMirror(client, mirror), reason, detail })),
+    overflowed: overflowed.map(rankName),
+  };
+}
+
+function explainMirror(client: Client, { name, country, asn, position }: Mirror): ExplainedMirror {
+  return {
+    mirror: name,
+    country,
+    ...(asn === undefined ? {} : { asn }),
+    ...(client.position && position ? { distanceKm: Math.round(distanceKm(client.position, position)) } : {}),
   };
 }

@@ -1,4 +1,5 @@
 import type { Address } from "../selection/netblock.ts";
+import type { Position } from "../selection/position.ts";
 
 /** Where an address is, as far as it is known. */
 export interface Place {
@@ -6,6 +7,8 @@ export interface Place {
   readonly country?: string;
   /** The number of the autonomous system. */
   readonly asn?: number;
+  /** Where in the country, if that is known. */
+  readonly position?: Position;
 }
 
 /** Whom the licence of the data asks us to name wherever its results are shown. */

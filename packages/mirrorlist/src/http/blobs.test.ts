@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
 import { digestOf } from "@nearlayer/shared/digest";
 import { pubBlobName, pubBlobPath, storeBlobPath } from "@nearlayer/shared/tree";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -49,13 +50,13 @@ describe("a layer", () => {
     });
     await world.get(PATH);
     await world.get(PATH, { "x-forwarded-for": "203.0.113.8" });
-    const heads = world.mirrors.jp?.requests.filter((line) => line.startsWith("HEAD"));
-    expect(heads).toEqual([`HEAD /${pubBlobName(AMD64, DIGEST)}`]);
+    const looks = world.mirrors.jp?.requests.filter((line) => line.includes("/blobs/"));
+    expect(looks).toEqual([`GET /${pubBlobName(AMD64, DIGEST)}`]);
   });
 
   test("asked for again within a minute goes to the next mirror, and then to the origin", async () => {
     expect(await mirrorOf()).toBe("jp; rank=country");
-    expect(await mirrorOf()).toBe("de; rank=rest");
+    expect(await mirrorOf()).toBe("de; rank=distance/far");
     expect(await mirrorOf()).toBe("origin; rank=failed");
     // Others are not affected: another client, another program, another image with the same layer.
     expect(await mirrorOf({ "x-forwarded-for": "203.0.113.8" })).toBe("jp; rank=country");
@@ -99,6 +100,13 @@ describe("a layer", () => {
   });
 });
 
+/** The answer of a mirror to a request for a part; `sent` cuts it short. */
+function answerPart(response: ServerResponse, body: string, contentRange: string, sent = body.length) {
+  response.writeHead(206, { "content-length": body.length, "content-range": contentRange });
+  response.write(body.slice(0, sent));
+  return sent === body.length ? response.end() : response;
+}
+
 describe("a mirror that fails its check is passed over", () => {
   test.each<[string, NonNullable<World["mirrors"][string]["fault"]>]>([
     ["absent", (_, response) => Boolean(response.writeHead(404).end())],
@@ -112,16 +120,25 @@ describe("a mirror that fails its check is passed over", () => {
       (_, response) =>
         Boolean(response.writeHead(200, { "content-length": LAYER.length, "content-encoding": "gzip" }).end()),
     ],
+    [
+      "of other bytes",
+      (_, response) =>
+        Boolean(answerPart(response, "x".repeat(LAYER.length), `bytes 0-${LAYER.length - 1}/${LAYER.length}`)),
+    ],
+    [
+      "breaking off",
+      (_, response) => Boolean(answerPart(response, LAYER, `bytes 0-${LAYER.length - 1}/${LAYER.length}`, 3).destroy()),
+    ],
     ["resetting", (incoming) => Boolean(incoming.socket.destroy())],
     ["hanging", () => true],
   ])("%s", async (_, fault) => {
     await setUp({ jp: { country: "JP" }, de: { country: "DE" } });
     const { jp } = world.mirrors;
     if (jp !== undefined) jp.fault = fault;
-    expect(await mirrorOf()).toBe("de; rank=rest");
+    expect(await mirrorOf()).toBe("de; rank=distance/far");
     // What was found out is remembered, for others too.
     const before = jp?.requests.length;
-    expect(await mirrorOf({ "x-forwarded-for": "203.0.113.8" })).toBe("de; rank=rest");
+    expect(await mirrorOf({ "x-forwarded-for": "203.0.113.8" })).toBe("de; rank=distance/far");
     expect(jp?.requests.length).toBe(before);
     if (jp !== undefined) jp.fault = undefined;
     world.clock += 60_001;
@@ -131,7 +148,7 @@ describe("a mirror that fails its check is passed over", () => {
   test("many who ask at once cause one check", async () => {
     await setUp({ jp: { country: "JP" } });
     await Promise.all(Array.from({ length: 20 }, (_, index) => mirrorOf({ "x-forwarded-for": `203.0.113.${index}` })));
-    expect(world.mirrors.jp?.requests.filter((line) => line.startsWith("HEAD"))).toHaveLength(1);
+    expect(world.mirrors.jp?.requests.filter((line) => line.includes("/blobs/"))).toHaveLength(1);
   });
 });
 
@@ -149,14 +166,27 @@ describe("the origin", () => {
     ["bytes=4-8", 206, LAYER.slice(4, 9), `bytes 4-8/${LAYER.length}`],
     ["bytes=4-", 206, LAYER.slice(4), `bytes 4-${LAYER.length - 1}/${LAYER.length}`],
     ["bytes=-5", 206, LAYER.slice(-5), `bytes ${LAYER.length - 5}-${LAYER.length - 1}/${LAYER.length}`],
-    ["bytes=999-", 416, "", `bytes */${LAYER.length}`],
     ["lines=1-2", 200, LAYER, undefined],
+    ["bytes=0-1,4-5", 200, LAYER, undefined],
   ])("streams with Range: %s", async (range, status, text, contentRange) => {
     await setUp({});
     const { headers, body, ...response } = await world.get(PATH, range === undefined ? {} : { range });
     expect([response.status, body.toString(), headers["content-range"]]).toEqual([status, text, contentRange]);
     expect(headers["content-length"]).toBe(String(text.length));
     expect(headers.etag).toBe(`"${DIGEST}"`);
+  });
+
+  test("a range behind the end is 416, with the size and the specification's error", async () => {
+    await setUp({});
+    const { status, headers, body } = await world.get(PATH, { range: "bytes=999-" });
+    expect([status, headers["content-range"]]).toEqual([416, `bytes */${LAYER.length}`]);
+    expect(JSON.parse(body.toString())).toMatchObject({ errors: [{ code: "UNSUPPORTED" }] });
+    expect(headers["docker-content-digest"]).toBeUndefined();
+  });
+
+  test("is not asked again for what the client has", async () => {
+    await setUp({});
+    expect((await world.get(PATH, { "if-none-match": `W/"${DIGEST}"` })).status).toBe(304);
   });
 
   test("If-Range of another entity gets the whole", async () => {

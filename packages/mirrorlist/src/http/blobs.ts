@@ -3,7 +3,9 @@ import type { Repository } from "@nearlayer/shared/reference";
 import { pubBlobName } from "@nearlayer/shared/tree";
 import { agentOf } from "../delivery/agents.ts";
 import { AFTER_MIRRORS } from "../delivery/recipe.ts";
+import { wantedBy } from "../pull/attempts.ts";
 import { chooseMirror } from "../pull/choose-mirror.ts";
+import { pullerOf } from "../pull/failover.ts";
 import { rankName } from "../selection/rank.ts";
 import type { ServedBlob } from "../served/blob-table.ts";
 import type { Snapshot } from "../served/snapshot.ts";
@@ -34,14 +36,9 @@ export async function answerBlob(
 
   const userAgent = ctx.get("user-agent");
   const httpsOnly = forwarded.scheme === "https" && agentOf(userAgent).refusesDowngrade === true;
-  const { candidate, failover } = await chooseMirror(context, {
-    client,
-    userAgent,
-    repository,
-    digest,
-    blob,
-    httpsOnly,
-  });
+  const puller = pullerOf(client, userAgent, repository);
+  const wanted = wantedBy(ctx.get("range"));
+  const { candidate, failover } = await chooseMirror(context, { client, puller, digest, blob, wanted, httpsOnly });
   if (failover > 0) entry.failover = failover;
   if (candidate === undefined) return sendFromOrigin(ctx, context, digest, blob, failover > 0 ? "failed" : "none");
   redirect(

@@ -1,4 +1,5 @@
 import type { Geo } from "../geo/geo.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { PullDeps } from "../pull/deps.ts";
 import type { Client } from "../selection/client.ts";
 import type { Snapshot } from "../served/snapshot.ts";
@@ -10,8 +11,19 @@ export interface AppDeps extends PullDeps {
   /** The newest snapshot; a request takes it once and stays with it. */
   readonly snapshot: () => Snapshot;
   readonly geo: Geo;
-  /** What is not as it should be, one clause each; empty when all is well. */
-  readonly notReady: () => readonly string[];
+  /**
+   * A snapshot that has what another instance may have shown to a client already, or the one that there is: for what is
+   * not in it. Waits a moment at most.
+   */
+  readonly newest: () => Promise<Snapshot>;
+  readonly readiness: () => Readiness;
+  readonly metrics: Metrics;
+}
+
+/** Whether clients should be sent here, and what is not as it should be, one clause each. */
+export interface Readiness {
+  readonly state: "ready" | "degraded" | "not ready";
+  readonly reasons: readonly string[];
 }
 
 /** What handlers are given: the dependencies, and what is made of them once for the application. */
@@ -37,4 +49,6 @@ export interface AccessEntry {
   /** How many mirrors the client had been sent to for this blob before. */
   failover?: number;
   error?: string;
+  /** The bytes of a layer that have been read for the client so far. */
+  originBytes?: () => number;
 }

@@ -25,7 +25,7 @@ test("/explain says of every mirror where it stands, and what a pull then does",
   expect(explanation).toMatchObject({
     image: { repository: "fedora/app", reference: "latest" },
     client: { address: "203.0.113.200", prefix: "203.0.113.0/24", country: "JP" },
-    delivery: { configured: "auto", hasReferrers: false },
+    delivery: { configured: "auto" },
   });
   for (const layer of explanation.layers) {
     expect(layer).toMatchObject({
@@ -33,7 +33,7 @@ test("/explain says of every mirror where it stands, and what a pull then does",
       platforms: ["linux-amd64"],
       candidates: [
         { mirror: "jp", rank: "country" },
-        { mirror: "de", rank: "rest" },
+        { mirror: "de", rank: "distance/far" },
       ],
     });
     expect(layer.rejected.map(({ mirror, reason }: Record<string, string>) => `${mirror} ${reason}`).sort()).toEqual([

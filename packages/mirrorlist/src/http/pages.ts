@@ -9,6 +9,7 @@ import { specError } from "../spec-error.ts";
 import { type Ctx, queryOf, sendError, sendJson } from "./answers.ts";
 import type { Context, RequestState } from "./deps.ts";
 import { homePage } from "./home-page.ts";
+import { addMonitoring } from "./metrics.ts";
 
 /** What is answered beside `/v2/`: for people, and for what watches us. */
 export function pages(context: Context): Middleware<RequestState> {
@@ -24,12 +25,7 @@ export function pages(context: Context): Middleware<RequestState> {
   });
   router.get("/mirrors.json", (ctx) => sendJson(ctx, { mirrors: descriptions() }));
   router.get("/explain", (ctx) => answerExplain(ctx, context));
-  router.get("/healthz", (ctx) => sendJson(ctx, { status: "ok" }));
-  router.get("/readyz", (ctx) => {
-    const reasons = context.notReady();
-    sendJson(ctx, { status: reasons.length === 0 ? "ready" : "not ready", reasons });
-    if (reasons.length > 0) ctx.status = 503;
-  });
+  addMonitoring(router, context, { hasMetrics: context.config.mirrorlist.metrics.listen === undefined });
   return router.routes() as unknown as Middleware<RequestState>;
 }
 

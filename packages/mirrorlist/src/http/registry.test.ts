@@ -89,6 +89,26 @@ test("a manifest is known in its own repositories alone, a blob in all of them",
   expect((await world.get(`/v2/zebra/blobs/${digestOf("one")}`, {}, "HEAD")).status).toBe(200);
 });
 
+test("what another instance has shown already is waited for, and nothing else", async () => {
+  await using own = await createWorld({});
+  let misses = 0;
+  own.onMiss = async () => {
+    misses += 1;
+    await own.refresh();
+  };
+  const first = await own.tree.push({ repository: "a", tag: "1", layers: ["one"] });
+  expect((await own.get("/v2/a/tags/list")).status).toBe(200);
+  const { digest, layers } = await own.tree.push({ repository: "a", tag: "2", layers: ["two"] });
+  expect((await own.get(`/v2/a/blobs/${layers[0]}`, {}, "HEAD")).status).toBe(200);
+  const { digest: third } = await own.tree.push({ repository: "a", tag: "3", layers: [] });
+  expect((await own.get(`/v2/a/manifests/${third}`)).status).toBe(200);
+  await own.tree.push({ repository: "a", tag: "4", layers: [] });
+  expect((await own.get("/v2/a/manifests/4")).status).toBe(200);
+  expect(misses).toBe(4);
+  for (const known of [digest, first.digest, "2"]) expect((await own.get(`/v2/a/manifests/${known}`)).status).toBe(200);
+  expect(misses).toBe(4);
+});
+
 test("writes are refused", async () => {
   const { status, headers } = await world.get("/v2/fedora/app/blobs/uploads/", {}, "POST");
   expect([status, headers.allow]).toEqual([405, "GET, HEAD"]);

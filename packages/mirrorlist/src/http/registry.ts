@@ -1,5 +1,6 @@
 import type { Middleware } from "koa";
-import { isRegistryPath, parseRequest, rawPath } from "../request.ts";
+import { type Asked, isRegistryPath, parseRequest, rawPath } from "../request.ts";
+import { findManifest, type Snapshot } from "../served/snapshot.ts";
 import { specError } from "../spec-error.ts";
 import { sendError, sendJson } from "./answers.ts";
 import { answerBlob } from "./blobs.ts";
@@ -21,8 +22,10 @@ export function registry(context: Context): Middleware<RequestState> {
     if (asked.kind === "error") return sendError(ctx, asked);
     if (asked.kind === "version") return sendJson(ctx, {});
     // 3. One snapshot for the whole request.
-    const snapshot = context.snapshot();
+    let snapshot = context.snapshot();
     if (asked.kind === "catalog") return answerCatalog(ctx, snapshot);
+    // Another instance may have told the client of what has not come here yet.
+    if (!isKnown(snapshot, asked)) snapshot = await context.newest();
     entry.repository = asked.repository;
     const repository = snapshot.repositories.get(asked.repository);
     if (repository === undefined) {
@@ -39,4 +42,12 @@ export function registry(context: Context): Middleware<RequestState> {
         return answerBlob(ctx, context, snapshot, asked.repository, asked.digest);
     }
   };
+}
+
+/** Is what is named in the snapshot? A variant never is. */
+function isKnown(snapshot: Snapshot, asked: Extract<Asked, { readonly repository: unknown }>): boolean {
+  const repository = snapshot.repositories.get(asked.repository);
+  if (repository === undefined) return false;
+  if (asked.kind === "manifest") return findManifest(snapshot, repository, asked.reference) !== undefined;
+  return asked.kind !== "blob" || snapshot.blobs.get(asked.digest) !== undefined;
 }

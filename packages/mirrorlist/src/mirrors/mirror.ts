@@ -1,6 +1,8 @@
 import type { DeclaredMirror } from "@nearlayer/shared/config/schema";
 import type { Platform } from "@nearlayer/shared/platform";
-import { type Netblock, parseNetblock } from "../selection/netblock.ts";
+import { centroidOf } from "../geo/centroids.ts";
+import { type Family, type Netblock, parseNetblock } from "../selection/netblock.ts";
+import type { Position } from "../selection/position.ts";
 import { type Seed, seedOf } from "../selection/rendezvous.ts";
 import type { Probe } from "./probe.ts";
 
@@ -10,6 +12,12 @@ export interface Mirror {
   /** The base URL, with a slash at its end; a blob's name in `pub/` is appended to it. */
   readonly url: string;
   readonly country: string;
+  /** As declared, else the middle of its country; undefined when nobody knows where that is. */
+  readonly position: Position | undefined;
+  /** The only countries whose clients are sent there; undefined is everywhere. */
+  readonly countries: ReadonlySet<string> | undefined;
+  /** The address families that it is known to be reached by; undefined is not known. */
+  readonly families: ReadonlySet<Family> | undefined;
   /** Mbit/s: its weight among equals. */
   readonly bandwidth: number;
   /** What it says it carries; undefined is everything. */
@@ -31,6 +39,9 @@ export function mirrorOf(declared: DeclaredMirror): Mirror {
     name: declared.name,
     url: declared.url,
     country: declared.country,
+    position: positionOf(declared),
+    countries: declared.countries && new Set(declared.countries),
+    families: declared.families && new Set(declared.families),
     bandwidth: declared.bandwidth,
     platforms: declared.platforms && new Set(declared.platforms),
     asn: declared.asn,
@@ -41,4 +52,8 @@ export function mirrorOf(declared: DeclaredMirror): Mirror {
     seed: seedOf(declared.name),
     probes: new Map(),
   };
+}
+
+function positionOf({ latitude, longitude, country }: DeclaredMirror): Position | undefined {
+  return latitude === undefined || longitude === undefined ? centroidOf(country) : { latitude, longitude };
 }

@@ -7,7 +7,9 @@ export type ProbeFailureKind =
   | "absent" // 404: the mirror does not have this platform
   | "status" // any other status than 200 and 304
   | "invalid" // not a GENERATION of this platform
+  | "unsigned" // a GENERATION without the signature that the operator asks for
   | "foreign" // a GENERATION that was not made here
+  | "unverified" // whether it was made here cannot be told while the catalog is out of reach
   | "private-address"; // a private or loopback address that the operator has not allowed
 
 export interface ProbeFailure {

@@ -1,59 +1,93 @@
 import type { Digest } from "@nearlayer/shared/digest";
-import type { Repository } from "@nearlayer/shared/reference";
 import { maxProbeAge } from "../mirrors/probe.ts";
 import type { Client } from "../selection/client.ts";
-import { type Candidate, select } from "../selection/select.ts";
+import { type Candidate, nearest } from "../selection/select.ts";
 import { redirectSpread } from "../selection/spread.ts";
 import type { ServedBlob } from "../served/blob-table.ts";
+import type { Wanted } from "./attempts.ts";
 import type { PullDeps } from "./deps.ts";
+import type { Puller } from "./failover.ts";
+import { firstGood } from "./first-good.ts";
+import type { Verdict } from "./verdict.ts";
 
 export type ChooseDeps = Pick<PullDeps, "config" | "network" | "firstUse" | "failover" | "log" | "now">;
 
 /** A GET of a layer. */
 export interface LayerRequest {
   readonly client: Client;
-  /** Tells the clients of one address apart as well as can be. */
-  readonly userAgent: string;
-  /** Images of different repositories share layers, and are pulled one after another without anything having failed. */
-  readonly repository: Repository;
+  readonly puller: Puller;
   readonly digest: Digest;
   readonly blob: ServedBlob;
+  readonly wanted: Wanted;
   readonly httpsOnly: boolean;
 }
 
-/** The mirror to send the client to, or undefined for the origin; and how many it had been sent to before. */
+/** The mirror to send the client to, or undefined for the origin; and how often mirrors have failed it before. */
 export interface Choice {
   readonly candidate: Candidate | undefined;
   readonly failover: number;
 }
 
-/** How many mirrors may fail their check before the client has waited long enough, and gets the origin. */
+/** How many mirrors may fail a client before it gets the origin: clients that try again do so three times at least. */
+const MAX_FAILED = 3;
+/** How many mirrors are looked at for one request, and how long the client waits for it at most. */
 const MAX_CHECKS = 3;
+/** Of a thousand mirrors, these are the only ones that count: so many cannot be passed over. */
+const MAX_CANDIDATES = 16;
+const PATIENCE = { step: 500, total: 2000 };
 
 /** The best mirror that has not failed this client for this blob, and that has just been seen to have it. */
 export async function chooseMirror(deps: ChooseDeps, request: LayerRequest): Promise<Choice> {
-  const { client, userAgent, repository, digest, blob, httpsOnly } = request;
-  const whoAsks = `${client.address.toString()} ${repository} ${userAgent.slice(0, 100)}`;
-  const tried = deps.failover.tried(whoAsks, digest);
-  const { candidates } = select(
-    {
-      client,
-      placements: blob.placements,
-      spread: redirectSpread(client, digest),
-      httpsOnly,
-      maxProbeAge: maxProbeAge(deps.config.crawler.interval),
-    },
-    deps.network.mirrors(),
-    deps.now(),
-  );
-  const untried = candidates.filter(({ mirror }) => !tried.includes(mirror.name));
-  for (const candidate of untried.slice(0, MAX_CHECKS)) {
-    const verdict = await deps.firstUse.check(candidate, digest, blob.size);
-    if (verdict.ok) {
-      deps.failover.note(whoAsks, digest, candidate.mirror.name);
-      return { candidate, failover: tried.length };
+  const { puller, digest, blob, wanted } = request;
+  const failed = deps.failover.ask(puller, digest, wanted);
+  const candidates = candidatesFor(deps, request);
+  if (failed.times > 0) {
+    for (const candidate of candidates) {
+      if (failed.mirrors.includes(candidate.mirror.url)) deps.firstUse.doubt(candidate, digest, blob.size);
     }
-    deps.log.warn({ mirror: candidate.mirror.name, digest, reason: verdict.reason }, "mirror fails its check");
   }
-  return { candidate: undefined, failover: tried.length };
+  if (failed.times >= MAX_FAILED) return { candidate: undefined, failover: failed.times };
+  const untried = candidates.filter(({ mirror }) => !failed.mirrors.includes(mirror.url));
+  const candidate = await firstSeen(deps, request, untried);
+  if (candidate !== undefined) deps.failover.sent(puller, digest, candidate.mirror.url);
+  return { candidate, failover: failed.times };
+}
+
+function candidatesFor({ config, network, now }: ChooseDeps, request: LayerRequest): readonly Candidate[] {
+  const { client, digest, blob, httpsOnly } = request;
+  const spread = redirectSpread(client, digest);
+  const probeAge = maxProbeAge(config.crawler.interval);
+  const { scheme } = config.mirrorlist;
+  const selection = { client, placements: blob.placements, spread, httpsOnly, scheme, maxProbeAge: probeAge };
+  return nearest(selection, network.mirrors(), now(), MAX_CANDIDATES);
+}
+
+/** Without waiting when what is remembered is enough, else within the patience for looks. */
+async function firstSeen(
+  { firstUse, log }: ChooseDeps,
+  { digest, blob, wanted }: LayerRequest,
+  candidates: readonly Candidate[],
+): Promise<Candidate | undefined> {
+  const serves = (verdict: Verdict): Verdict =>
+    verdict.ok && wanted !== "whole" && !verdict.hasRanges
+      ? { ok: false, reason: "takes no notice of Range" }
+      : verdict;
+  const open: Candidate[] = [];
+  for (const candidate of candidates) {
+    const verdict = firstUse.remembered(candidate, digest, blob.size);
+    if (verdict === undefined) open.push(candidate);
+    else if (serves(verdict).ok) {
+      if (open.length === 0) return candidate;
+      open.push(candidate);
+      break;
+    }
+    if (open.length === MAX_CHECKS) break;
+  }
+  const check = async (candidate: Candidate) => {
+    const verdict = serves(await firstUse.check(candidate, digest, blob.size));
+    if (!verdict.ok)
+      log.warn({ mirror: candidate.mirror.name, digest, reason: verdict.reason }, "mirror fails its check");
+    return verdict;
+  };
+  return open.length === 0 ? undefined : firstGood(open, check, PATIENCE);
 }

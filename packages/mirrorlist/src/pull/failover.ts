@@ -1,32 +1,69 @@
 import type { Digest } from "@nearlayer/shared/digest";
+import type { Repository } from "@nearlayer/shared/reference";
 import { createLru } from "../lru.ts";
+import type { Client } from "../selection/client.ts";
+import { type Attempts, announce, ask, isAwaited, mayRerun, sent, type Wanted } from "./attempts.ts";
 
-/**
- * Remembers who was sent where for a blob. A client that asks for the same blob again within a minute tells us that
- * the mirror has failed it: several clients say it in no other way.
- */
-export interface Failover {
-  /** The mirrors that the client was sent to for the blob in the last minute. */
-  tried(client: string, digest: Digest): readonly string[];
-  note(client: string, digest: Digest, mirror: string): void;
+/** Who pulls: an address, a program and a repository, as one text. The same layer elsewhere is another pull. */
+export type Puller = string & { readonly puller: unique symbol };
+
+/** What a puller is known to have tried. */
+export interface Failed {
+  /** How often it was failed; at most as many mirrors are to be left out. */
+  readonly times: number;
+  /** Their base URLs. */
+  readonly mirrors: readonly string[];
 }
 
-const WINDOW_MS = 60_000;
-/** Pulls under way that are remembered; beyond it, the oldest are forgotten and begin at the nearest mirror again. */
+/** Remembers who was sent where for a blob: a client that asks again tells us that the mirror has failed it. */
+export interface Failover {
+  /** The puller is given a manifest with these layers, and will ask for them. */
+  announce(puller: Puller, layers: readonly Digest[]): void;
+  /** The puller is given a manifest that names a mirror for the layer itself. */
+  named(puller: Puller, layer: Digest, mirror: string): void;
+  /** Whether a puller who wants the manifest of these layers was failed by the mirrors that the last one named. */
+  isRerun(puller: Puller, layers: readonly Digest[]): boolean;
+  /** The puller asks for a blob. */
+  ask(puller: Puller, digest: Digest, wanted: Wanted): Failed;
+  /** It was sent to a mirror. */
+  sent(puller: Puller, digest: Digest, mirror: string): void;
+}
+
+/** Blobs of pulls under way; beyond it, the oldest are forgotten and begin at the nearest mirror again. */
 const REMEMBERED = 100_000;
+/** The most of a user agent that tells programs apart. */
+const MAX_AGENT = 60;
+
+export function pullerOf(client: Client, userAgent: string, repository: Repository): Puller {
+  return `${client.address.toString()} ${repository} ${userAgent.slice(0, MAX_AGENT)}` as Puller;
+}
 
 export function createFailover(now: () => number): Failover {
-  const sent = createLru<string, { mirrors: readonly string[]; until: number }>(REMEMBERED);
-  const tried = (key: string) => {
-    const entry = sent.get(key);
-    return entry === undefined || entry.until <= now() ? [] : entry.mirrors;
+  const remembered = createLru<string, Attempts>(REMEMBERED);
+  const change = (puller: Puller, digest: Digest, how: (attempts: Attempts | undefined) => Attempts) => {
+    const key = `${puller} ${digest}`;
+    const next = how(remembered.get(key));
+    remembered.set(key, next);
+    return next;
   };
-  const keyOf = (client: string, digest: Digest) => `${client} ${digest}`;
   return {
-    tried: (client, digest) => tried(keyOf(client, digest)),
-    note(client, digest, mirror) {
-      const key = keyOf(client, digest);
-      sent.set(key, { mirrors: [...tried(key), mirror], until: now() + WINDOW_MS });
+    announce(puller, layers) {
+      for (const layer of layers) change(puller, layer, (attempts) => announce(attempts, now()));
+    },
+    named(puller, layer, mirror) {
+      change(puller, layer, (attempts) => sent(ask(announce(attempts, now()), "whole", now()), mirror, now()));
+    },
+    isRerun(puller, layers) {
+      const attempts = layers.map((layer) => remembered.get(`${puller} ${layer}`));
+      // One that is only awaited was there already, or belongs to another client that is under way.
+      return attempts.every((each) => mayRerun(each, now())) && !attempts.every((each) => isAwaited(each, now()));
+    },
+    ask(puller, digest, wanted) {
+      const { failed, sentTo } = change(puller, digest, (attempts) => ask(attempts, wanted, now()));
+      return { times: failed, mirrors: sentTo.slice(0, failed) };
+    },
+    sent(puller, digest, mirror) {
+      change(puller, digest, (attempts) => sent(attempts, mirror, now()));
     },
   };
 }

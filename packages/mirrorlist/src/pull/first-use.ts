@@ -1,73 +1,109 @@
 import type { Digest } from "@nearlayer/shared/digest";
-import { pubBlobName } from "@nearlayer/shared/tree";
 import { createLru } from "../lru.ts";
-import { describeRequestError, type MirrorAgent } from "../mirrors/agent.ts";
+import { describeRequestError } from "../mirrors/agent.ts";
 import type { Candidate } from "../selection/select.ts";
+import type { Look } from "./look.ts";
+import type { Verdict } from "./verdict.ts";
 
-/** What a HEAD of a blob at a mirror has shown. */
-export type Verdict = { readonly ok: true } | { readonly ok: false; readonly reason: string };
-
-/** Looks whether a mirror really has a blob, before the first client is sent there for it. */
+/** Looks whether a mirror really has a blob before the first client is sent there for it, and remembers. */
 export interface FirstUse {
-  /** The answer of the last minutes, or of a HEAD now. Within the timeout, always; never throws. */
+  /**
+   * What is known already, without waiting; undefined when nothing is, or not any more. What begins to be old is
+   * looked at again beside the traffic.
+   */
+  remembered(candidate: Candidate, digest: Digest, size: number): Verdict | undefined;
+  /** What is known, or what a look shows now. Within the time limit of a look, always; never throws. */
   check(candidate: Candidate, digest: Digest, size: number): Promise<Verdict>;
+  /** A client was failed there: what is known is looked at again, while nobody waits. */
+  doubt(candidate: Candidate, digest: Digest, size: number): void;
 }
 
-const TIMEOUT_MS = 2000;
-/** How long a good answer is good for, a bad one bad, and a mirror that cannot be reached at all left alone. */
+/** How long a blob that was seen to be well is taken for that, and one that was not for not. */
 const GOOD_MS = 5 * 60_000;
 const BAD_MS = 60_000;
+/** How long a mirror that cannot be reached is left alone, and until when others go first while it is tried again. */
 const UNREACHABLE_MS = 10_000;
+const SUSPECT_MS = 60_000;
+/** A mirror in use shows at least this often that it still answers. */
+const ALIVE_MS = 15_000;
+/** What was seen so short a time ago is not looked at again on the word of a client. */
+const CERTAIN_MS = 2000;
 const REMEMBERED = 200_000;
 
-const OK: Verdict = { ok: true };
+/** When a mirror last answered, when it last did not, and while that is how it stands, why not. */
+interface Contact {
+  readonly answeredAt: number;
+  readonly lostAt: number;
+  readonly lost?: string;
+}
 
-export function createFirstUse(agent: MirrorAgent, now: () => number, timeoutMs = TIMEOUT_MS): FirstUse {
-  const known = createLru<string, { verdict: Verdict; until: number }>(REMEMBERED);
+const NO_CONTACT: Contact = { answeredAt: 0, lostAt: 0 };
+
+export function createFirstUse(look: Look, now: () => number): FirstUse {
+  const known = createLru<string, { verdict: Verdict; at: number }>(REMEMBERED);
+  const contacts = new Map<string, Contact>();
   const underWay = new Map<string, Promise<Verdict>>();
-  const unreachable = new Map<string, { verdict: Verdict; until: number }>();
-  const fresh = (entry: { verdict: Verdict; until: number } | undefined) =>
-    entry !== undefined && entry.until > now() ? entry.verdict : undefined;
+  const attended = new Set<string>();
+  const contactOf = (url: string) => contacts.get(url) ?? NO_CONTACT;
 
-  async function ask({ mirror, platform }: Candidate, digest: Digest, size: number): Promise<Verdict> {
-    const key = keyOf(mirror.name, digest);
-    try {
-      const { statusCode, headers, body } = await agent.request(`${mirror.url}${pubBlobName(platform, digest)}`, {
-        method: "HEAD",
-        timeoutMs,
-        allowPrivateAddress: mirror.allowPrivateAddress,
-      });
-      await body.dump();
-      const verdict = judge(statusCode, headers, size);
-      known.set(key, { verdict, until: now() + (verdict.ok ? GOOD_MS : BAD_MS) });
-      return verdict;
-    } catch (error) {
-      const verdict = { ok: false, reason: describeRequestError(error).message };
-      // The next blob would wait as long for nothing: the whole mirror is left alone for a while.
-      unreachable.set(mirror.name, { verdict, until: now() + UNREACHABLE_MS });
-      return verdict;
+  function lookNow(candidate: Candidate, digest: Digest, size: number): Promise<Verdict> {
+    const { url } = candidate.mirror;
+    const key = keyOf(candidate, digest);
+    const current = underWay.get(key);
+    if (current !== undefined) return current;
+    const looking = look(candidate, digest, size)
+      .then(
+        (verdict) => {
+          contacts.set(url, { answeredAt: now(), lostAt: contactOf(url).lostAt });
+          known.set(key, { verdict, at: now() });
+          return verdict;
+        },
+        (error: unknown): Verdict => {
+          // The next blob would wait as long for nothing: it is the whole mirror that is left alone.
+          const reason = describeRequestError(error).message;
+          contacts.set(url, { answeredAt: contactOf(url).answeredAt, lostAt: now(), lost: reason });
+          return { ok: false, reason };
+        },
+      )
+      .finally(() => underWay.delete(key));
+    underWay.set(key, looking);
+    return looking;
+  }
+
+  /** While nobody waits, and once at a time for each mirror. */
+  function lookBeside(candidate: Candidate, digest: Digest, size: number): void {
+    const { url } = candidate.mirror;
+    if (attended.has(url)) return;
+    attended.add(url);
+    void lookNow(candidate, digest, size).finally(() => attended.delete(url));
+  }
+
+  function remembered(candidate: Candidate, digest: Digest, size: number): Verdict | undefined {
+    const { answeredAt, lostAt, lost } = contactOf(candidate.mirror.url);
+    const lostFor = now() - lostAt;
+    if (lost !== undefined && lostFor < SUSPECT_MS) {
+      if (lostFor >= UNREACHABLE_MS) lookBeside(candidate, digest, size);
+      return { ok: false, reason: lost };
     }
+    const entry = known.get(keyOf(candidate, digest));
+    // What was seen before the mirror went away says nothing about what came back.
+    if (entry === undefined || entry.at < lostAt) return undefined;
+    if (now() - entry.at >= (entry.verdict.ok ? GOOD_MS : BAD_MS)) return undefined;
+    if (entry.verdict.ok && now() - answeredAt >= ALIVE_MS) lookBeside(candidate, digest, size);
+    return entry.verdict;
   }
 
   return {
+    remembered,
     async check(candidate, digest, size) {
-      const key = keyOf(candidate.mirror.name, digest);
-      const remembered = fresh(unreachable.get(candidate.mirror.name)) ?? fresh(known.get(key));
-      if (remembered !== undefined) return remembered;
-      const current = underWay.get(key) ?? ask(candidate, digest, size).finally(() => underWay.delete(key));
-      underWay.set(key, current);
-      return current;
+      return remembered(candidate, digest, size) ?? lookNow(candidate, digest, size);
+    },
+    doubt(candidate, digest, size) {
+      const entry = known.get(keyOf(candidate, digest));
+      if (entry?.verdict.ok && now() - entry.at >= CERTAIN_MS) lookBeside(candidate, digest, size);
     },
   };
 }
 
-const keyOf = (mirror: string, digest: Digest) => `${mirror} ${digest}`;
-
-function judge(status: number, headers: Record<string, string | string[] | undefined>, size: number): Verdict {
-  if (status !== 200) return { ok: false, reason: `answers ${status} for the blob` };
-  const encoding = headers["content-encoding"];
-  if (encoding !== undefined && encoding !== "identity")
-    return { ok: false, reason: `adds Content-Encoding: ${encoding}` };
-  if (headers["content-length"] === String(size)) return OK;
-  return { ok: false, reason: `has ${headers["content-length"] ?? "an unknown number of"} bytes of ${size}` };
-}
+/** By URL: a mirror that has moved is another one. */
+const keyOf = ({ mirror, platform }: Candidate, digest: Digest) => `${mirror.url}${platform} ${digest}`;

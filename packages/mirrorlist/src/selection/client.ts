@@ -1,6 +1,9 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
+import { centroidOf } from "../geo/centroids.ts";
+import type { Place } from "../geo/geo.ts";
 import type { Address } from "./netblock.ts";
+import type { Position } from "./position.ts";
 
 /** Who asks, as far as the choice of a mirror depends on it. */
 export interface Client {
@@ -9,6 +12,7 @@ export interface Client {
   readonly prefix: string;
   readonly country?: string;
   readonly asn?: number;
+  readonly position?: Position;
 }
 
 const PREFIX_BITS = { ipv4: 24, ipv6: 48 } as const;
@@ -26,6 +30,13 @@ export function prefixOf(address: Address): string {
   return `${ipaddr.fromByteArray(bytes).toString()}/${bits}`;
 }
 
-export function clientOf(address: Address, place: { country?: string; asn?: number } = {}): Client {
-  return { address, prefix: prefixOf(address), ...place };
+/** Where only the country is known, the client is in the middle of it. */
+export function clientOf(address: Address, place: Place = {}): Client {
+  const position = place.position === undefined ? centroidOf(place.country ?? "") : roughly(place.position);
+  return { address, prefix: prefixOf(address), ...place, ...(position === undefined ? {} : { position }) };
+}
+
+/** To whole degrees: databases know no better, and clients stand in few enough places to remember what is near. */
+function roughly({ latitude, longitude }: Position): Position {
+  return { latitude: Math.round(latitude), longitude: Math.round(longitude) };
 }

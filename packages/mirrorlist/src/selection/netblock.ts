@@ -3,6 +3,9 @@ import ipaddr from "ipaddr.js";
 /** An IP address, parsed; an IPv4 address that was mapped into IPv6 is IPv4. */
 export type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
+/** Which of the two kinds of address: what has the one alone is not reached by the other. */
+export type Family = ReturnType<Address["kind"]>;
+
 /** A range of addresses in CIDR form. */
 export interface Netblock {
   readonly text: string;
@@ -18,13 +21,4 @@ export function parseNetblock(text: string): Netblock {
 
 export function contains({ base, bits }: Netblock, address: Address): boolean {
   return base.kind() === address.kind() && address.match(base, bits);
-}
-
-/** The longest of the netblocks that holds the address. */
-export function longestMatch(netblocks: readonly Netblock[], address: Address): Netblock | undefined {
-  let longest: Netblock | undefined;
-  for (const netblock of netblocks) {
-    if ((longest === undefined || netblock.bits > longest.bits) && contains(netblock, address)) longest = netblock;
-  }
-  return longest;
 }

@@ -1,6 +1,4 @@
-import type { Mirror } from "../mirrors/mirror.ts";
-import type { Client } from "./client.ts";
-import { longestMatch } from "./netblock.ts";
+import { BAND_LIMITS_KM } from "./position.ts";
 
 /** How near a mirror is to a client. Nearer ranks come first, whatever the bandwidth. */
 export type Rank =
@@ -10,6 +8,7 @@ export type Rank =
   | { readonly kind: "country" }
   /** By distance, in bands; 0 is the nearest. */
   | { readonly kind: "distance"; readonly band: number }
+  /** Nobody knows how far they are from each other. */
   | { readonly kind: "rest" };
 
 const MAX_BITS = 128;
@@ -30,17 +29,8 @@ export function rankOrder(rank: Rank): number {
   }
 }
 
-/** The rank in one word, for headers, logs and tables. */
+/** The rank in one word, for headers, logs and tables; a band by the km at which it ends. */
 export function rankName(rank: Rank): string {
   if (rank.kind === "netblock") return `netblock/${rank.bits}`;
-  return rank.kind === "distance" ? `distance/${rank.band}` : rank.kind;
-}
-
-/** The nearest rank that holds for the two. */
-export function rankOf(client: Client, mirror: Mirror): Rank {
-  const netblock = longestMatch(mirror.netblocks, client.address);
-  if (netblock !== undefined) return { kind: "netblock", bits: netblock.bits };
-  if (client.asn !== undefined && client.asn === mirror.asn) return { kind: "asn" };
-  if (client.country !== undefined && client.country === mirror.country) return { kind: "country" };
-  return { kind: "rest" };
+  return rank.kind === "distance" ? `distance/${BAND_LIMITS_KM[rank.band] ?? "far"}` : rank.kind;
 }

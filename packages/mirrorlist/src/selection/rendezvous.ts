@@ -27,11 +27,47 @@ export function seedOf(text: string): Seed {
   return [mix(a), mix(b ^ 0x5bd1e995)];
 }
 
+/** What a mirror brings to every draw; `scores` keeps those of many in arrays. */
+const firstWord = (mirror: Seed) => mix((mirror[0] + 0x9e3779b9) | 0);
+const highOf = (key: Seed, first: number) => mix(key[0] ^ first);
+
+/** 53 even bits, never 0 and never 1. */
+function uniform(key: Seed, high: number, second: number): number {
+  const low = mix((key[1] ^ high) + second);
+  return ((high >>> 5) * 2 ** 26 + (low >>> 6) + 0.5) / 2 ** 53;
+}
+
+/** A number between 0 and 1 for a key and a mirror. */
+export function uniformOf(key: Seed, mirror: Seed): number {
+  return uniform(key, highOf(key, firstWord(mirror)), mirror[1]);
+}
+
 /** A mirror's score for a key: larger is better. Its weight must be positive. */
 export function scoreOf(key: Seed, mirror: Seed, weight: number): number {
-  const high = mix(key[0] ^ mix((mirror[0] + 0x9e3779b9) | 0));
-  const low = mix((key[1] ^ high) + mirror[1]);
-  // 53 even bits, never 0 and never 1.
-  const uniform = ((high >>> 5) * 2 ** 26 + (low >>> 6) + 0.5) / 2 ** 53;
-  return weight / -Math.log(uniform);
+  return weight / -Math.log(uniformOf(key, mirror));
+}
+
+/** The scores of many mirrors, by their numbers. */
+export interface Scores {
+  /** `scoreOf` that mirror, or undefined when it is less than `worst`. */
+  scoreOf(key: Seed, number: number, worst: number): number | undefined;
+}
+
+/**
+ * Scores for when the best of a thousand are looked for: what they hang on lies side by side, and a mirror that cannot
+ * reach `worst` costs one hash and no logarithm, because -ln(u) is more than 1 - u.
+ */
+export function scoresOf(mirrors: readonly { readonly seed: Seed; readonly bandwidth: number }[]): Scores {
+  const first = Int32Array.from(mirrors, ({ seed }) => firstWord(seed));
+  const second = Int32Array.from(mirrors, ({ seed }) => seed[1]);
+  const weights = Float64Array.from(mirrors, ({ bandwidth }) => bandwidth);
+  return {
+    scoreOf(key, number, worst) {
+      const high = highOf(key, first[number] ?? 0);
+      const weight = weights[number] ?? 0;
+      if (weight < worst * (1 - ((high >>> 5) + 1) / 2 ** 27)) return undefined;
+      const score = weight / -Math.log(uniform(key, high, second[number] ?? 0));
+      return score < worst ? undefined : score;
+    },
+  };
 }

@@ -6,7 +6,7 @@ import { createRandom } from "../testing/random.ts";
 import { clientOf, parseAddress } from "./client.ts";
 import type { Placement } from "./exclude.ts";
 import { rankName } from "./rank.ts";
-import { type SelectionRequest, select } from "./select.ts";
+import { nearest, type SelectionRequest, select } from "./select.ts";
 import { cohortOf, redirectSpread, variantSpread } from "./spread.ts";
 
 const DIGEST = digestOf("layer");
@@ -27,6 +27,8 @@ const first = (request: SelectionRequest, mirrors: readonly Mirror[]) =>
 describe("ranks", () => {
   const mirrors = [
     seenMirror("far", { country: "DE", bandwidth: 10_000_000 }),
+    seenMirror("nowhere", { country: "ZZ" }),
+    seenMirror("korea", { country: "KR", bandwidth: 10_000_000 }),
     seenMirror("country"),
     seenMirror("asn", { country: "DE", asn: 64500 }),
     seenMirror("wide", { country: "DE", netblocks: ["203.0.0.0/16", "2001:db8::/32"] }),
@@ -34,8 +36,9 @@ describe("ranks", () => {
   ];
   const place = { country: "JP", asn: 64500 };
 
-  test("longest netblock, then ASN, country and the rest, whatever the bandwidth", () => {
-    const order = ["close netblock/24", "wide netblock/16", "asn asn", "country country", "far rest"];
+  test("longest netblock, then ASN, country, distance and the rest, whatever the bandwidth", () => {
+    const exact = ["close netblock/24", "wide netblock/16", "asn asn", "country country"];
+    const order = [...exact, "korea distance/1000", "far distance/far", "nowhere rest"];
     expect(names(ask("203.0.113.9", place), mirrors)).toEqual(order);
     expect(names(ask("::ffff:203.0.113.9", place), mirrors)).toEqual(order);
   });
@@ -59,12 +62,17 @@ describe("exclusions", () => {
   test.each<[string, Mirror, Partial<SelectionRequest>]>([
     ["disabled", seenMirror("m", { disabled: true }), {}],
     ["private", seenMirror("m", { private: true, netblocks: ["198.51.100.0/24"] }), {}],
+    ["country", seenMirror("m", { countries: ["JP", "KR"] }), {}],
+    ["country", seenMirror("m", { countries: ["JP"], netblocks: ["192.0.2.0/24"] }), {}],
+    ["family", seenMirror("m", { families: ["ipv6"] }), {}],
     ["scheme", seenMirror("m"), { httpsOnly: true }],
+    ["scheme", seenMirror("m"), { scheme: "https-only" }],
     ["platform", seenMirror("m", { platforms: ["linux-arm64"] }, { "linux-arm64": 10 }), {}],
     ["platform", seenMirror("m"), { placements: [] }],
     ["platform", seenMirror("m", {}, { "linux-amd64": 10 }, { failure: { kind: "absent", message: "404" } }), {}],
     ["unreachable", seenMirror("m", {}, {}), {}],
     ["unreachable", seenMirror("m", {}, { "linux-amd64": 10 }, { failure: { kind: "timeout", message: "" } }), {}],
+    ["unsigned", seenMirror("m", {}, { "linux-amd64": 10 }, { failure: { kind: "unsigned", message: "" } }), {}],
     ["unreachable", seenMirror("m", {}, { "linux-amd64": 10 }, { seenAt: NOW - 180_001 }), {}],
     ["behind", seenMirror("m", {}, { "linux-amd64": 4 }), {}],
     ["behind", seenMirror("m", {}, { "linux-amd64": 4, "linux-arm64": 1 }), twoPlatforms],
@@ -75,9 +83,13 @@ describe("exclusions", () => {
   test("each has its opposite", () => {
     const private_ = seenMirror("p", { private: true, netblocks: ["192.0.2.0/24"] });
     const secure = seenMirror("s", { url: "https://s.example.org/" });
+    const open = seenMirror("c", { countries: ["JP"], families: ["ipv4"], country: "KR" });
     const old = seenMirror("o", {}, { "linux-amd64": 5 }, { seenAt: NOW - 180_000 });
     expect(names(ask("192.0.2.1"), [private_])).toEqual(["p netblock/24"]);
     expect(names(ask("192.0.2.1", {}, { httpsOnly: true }), [secure])).toEqual(["s rest"]);
+    expect(names(ask("192.0.2.1", {}, { scheme: "https-only" }), [secure])).toEqual(["s rest"]);
+    expect(names(ask("192.0.2.1", { country: "JP" }), [open])).toEqual(["c distance/1000"]);
+    expect(names(ask("2001:db8::1", { country: "JP" }), [open])).toEqual([]);
     expect(names(ask("192.0.2.1"), [old])).toEqual(["o rest"]);
   });
 
@@ -93,32 +105,59 @@ describe("exclusions", () => {
   });
 });
 
+test("prefer-https puts https first within a rank, and no farther one before a nearer", () => {
+  const https = (name: string, country: string) =>
+    seenMirror(name, { country, url: `https://${name}.example.org/`, bandwidth: 1 });
+  const mirrors = [seenMirror("plain", { bandwidth: 10_000 }), https("secure", "JP"), https("far", "DE")];
+  const order = ["secure country", "plain country", "far distance/far"];
+  for (let network = 0; network < 20; network++) {
+    expect(names(ask(`192.0.${network}.1`, { country: "JP" }, { scheme: "prefer-https" }), mirrors)).toEqual(order);
+  }
+});
+
 describe("spreading", () => {
   const next = createRandom(2);
-  const mirrors = Array.from({ length: 20 }, (_, index) =>
-    seenMirror(`m${index}`, { bandwidth: index < 10 ? 100 : 300 }),
+  const mirrors = Array.from({ length: 50 }, (_, index) =>
+    seenMirror(`m${index}`, { country: index < 25 ? "JP" : "DE", bandwidth: 100 * (1 + (index % 3)) }),
   );
-  const requests = Array.from({ length: 20_000 }, () => ask(`${1 + next(220)}.${next(256)}.${next(256)}.${next(256)}`));
+  const places = [{ country: "JP" }, { country: "DE" }, {}];
+  const address = () => `${1 + next(220)}.${next(256)}.${next(256)}.${next(256)}`;
+  const requests = Array.from({ length: 10_000 }, () => ask(address(), places[next(3)]));
 
-  test("each mirror's share is that of its bandwidth", () => {
+  /** How often each mirror comes first for clients of a country. */
+  function sharesOf(country: string | undefined, layers: number): Map<string, number> {
     const counts = new Map<string, number>();
-    for (const request of requests) {
-      const name = first(request, mirrors) ?? "";
-      counts.set(name, (counts.get(name) ?? 0) + 1);
+    for (const { client, ...request } of requests.filter((one) => one.client.country === country)) {
+      for (let layer = 0; layer < layers; layer++) {
+        const spread = redirectSpread(client, digestOf(`layer ${layer}`));
+        const name = nearest({ ...request, client, spread }, mirrors, NOW, 1)[0]?.mirror.name ?? "";
+        counts.set(name, (counts.get(name) ?? 0) + 1);
+      }
     }
-    for (const { name, bandwidth } of mirrors) {
-      const expected = (requests.length * bandwidth) / 4000;
-      // Five standard deviations of a binomial draw: about 11% for the smallest share.
-      expect(Math.abs((counts.get(name) ?? 0) - expected)).toBeLessThan(5 * Math.sqrt(expected));
-    }
-  });
+    return counts;
+  }
 
-  test("when a mirror leaves, only its own clients move", () => {
+  test.each(["JP", "DE", undefined])(
+    "clients in %s: each mirror's share of its rank is its share of bandwidth",
+    (country) => {
+      // Many layers of each of 10,000 clients: what is left of chance is well below the tenth that is allowed.
+      const counts = sharesOf(country, country === undefined ? 60 : 30);
+      const rank = mirrors.filter((mirror) => country === undefined || mirror.country === country);
+      const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+      const bandwidth = rank.reduce((sum, mirror) => sum + mirror.bandwidth, 0);
+      expect([...counts.keys()].sort()).toEqual(rank.map(({ name }) => name).sort());
+      for (const mirror of rank) {
+        const share = (counts.get(mirror.name) ?? 0) / total / (mirror.bandwidth / bandwidth);
+        expect(Math.abs(share - 1)).toBeLessThan(0.1);
+      }
+    },
+  );
+
+  test("adding or removing a mirror moves only its own share", () => {
     const without = mirrors.filter(({ name }) => name !== "m3");
     let moved = 0;
     for (const request of requests.slice(0, 5000)) {
-      const before = first(request, mirrors);
-      const after = first(request, without);
+      const [before, after] = [first(request, mirrors), first(request, without)];
       if (before === "m3") moved++;
       else expect(after).toBe(before);
     }
@@ -134,7 +173,7 @@ describe("spreading", () => {
 
   test("the layers of one image spread over the equals", () => {
     const { client } = ask("192.0.2.1");
-    const chosen = Array.from({ length: 200 }, (_, layer) =>
+    const chosen = Array.from({ length: 1000 }, (_, layer) =>
       first(ask("192.0.2.1", {}, { spread: redirectSpread(client, digestOf(`${layer}`)) }), mirrors),
     );
     expect(new Set(chosen).size).toBe(mirrors.length);
@@ -145,4 +184,55 @@ describe("spreading", () => {
     expect(keys.size).toBe(64);
     expect(new Set(requests.map(({ client }) => cohortOf(client))).size).toBe(64);
   });
+});
+
+test("the first few are those of the whole order, whatever the mirrors and the client are", () => {
+  const next = createRandom(7);
+  const pick = <T>(items: readonly T[]) => items[next(items.length)] as T;
+  const countries = ["JP", "DE", "US", "BR", "AU", "ZA", "ZZ"];
+  for (let round = 0; round < 300; round++) {
+    const mirrors = Array.from({ length: 1 + next(30) }, (_, index) =>
+      seenMirror(
+        `m${index}`,
+        {
+          country: pick(countries),
+          bandwidth: 1 + next(1000),
+          disabled: next(8) === 0,
+          private: next(8) === 0,
+          netblocks: next(4) === 0 ? [`${10 + next(3)}.0.0.0/${8 + next(8)}`] : [],
+          url: `${pick(["http", "https"])}://m${index}.example.org/`,
+          ...(next(4) === 0 ? { asn: 64500 + next(2) } : {}),
+          ...(next(6) === 0 ? { countries: [pick(countries)] } : {}),
+          ...(next(6) === 0 ? { families: ["ipv6"] } : {}),
+        },
+        { "linux-amd64": 3 + next(5) },
+      ),
+    );
+    const place = {
+      ...(next(4) === 0 ? {} : { country: pick(countries) }),
+      ...(next(2) ? { asn: 64500 + next(2) } : {}),
+    };
+    const scheme = pick(["any", "prefer-https", "https-only"] as const);
+    const request = ask(`${10 + next(3)}.${next(256)}.0.1`, place, { scheme });
+    const { candidates, rejected } = select(request, mirrors, NOW);
+    expect([...candidates, ...rejected].map(({ mirror }) => mirror.name).sort()).toEqual(
+      mirrors.map(({ name }) => name).sort(),
+    );
+    for (const count of [1, 3, 50]) expect(nearest(request, mirrors, NOW, count)).toEqual(candidates.slice(0, count));
+    for (const { mirror } of candidates) {
+      expect(mirror.countries?.has(request.client.country ?? "") ?? true).toBe(true);
+      expect(mirror.private).toBe(mirror.private && candidates[0]?.rank.kind === "netblock");
+    }
+  }
+});
+
+test("what a probe has shown counts at once, and so does what is declared anew", () => {
+  const request = ask("192.0.2.1", { country: "JP" });
+  const fresh = seenMirror("m");
+  const stale = { ...fresh, probes: new Map() };
+  const others = [seenMirror("other", { country: "DE" })];
+  expect(first(request, [fresh, ...others])).toBe("m");
+  expect(first(request, [stale, ...others])).toBe("other");
+  expect(first(request, [{ ...fresh, disabled: true }, ...others])).toBe("other");
+  expect(first(request, [{ ...fresh, countries: new Set(["DE"]) }, ...others])).toBe("other");
 });

@@ -1,98 +1,137 @@
 import type { Digest } from "@nearlayer/shared/digest";
 import type { Placement } from "../selection/exclude.ts";
+import { createPlacementLists, type PlacementLists } from "./placement-lists.ts";
 
-/** What is known of a blob: its size, and the platforms of the tree that it is in. */
+/** What is known of a blob: its size, and the platforms of the tree that it is in, by name. */
 export interface ServedBlob {
   readonly size: number;
   readonly placements: readonly Placement[];
 }
 
-/** Every blob by digest, in about 50 bytes each, where a Map of objects takes 300: there may be a million. */
+/** Every blob by digest. */
 export interface BlobTable {
   get(digest: Digest): ServedBlob | undefined;
   readonly size: number;
 }
 
+/** A table that is being filled; what `build` gives does not change any more, and nothing may be added after it. */
 export interface BlobTableBuilder {
+  /** Adds a blob that is in no platform, or gives one that is there another size. */
   add(digest: Digest, size: number): void;
-  /** Says that a blob is in a platform too; one that was not added is passed over. */
+  /** Says that a blob is in one platform more; one that was not added is passed over. */
   place(digest: Digest, placement: Placement): void;
+  /** Adds a blob, or puts it in the place of what was known of it. */
+  set(digest: Digest, blob: ServedBlob): void;
+  /** Takes over the blobs from number `start` on, to `end` at most, of the table that this one follows. */
+  copy(start: number, end: number): void;
   build(): BlobTable;
 }
 
 /** A digest is 32 bytes, kept as eight words. */
 const WORDS = 8;
 
-const wordOf = (digest: Digest, word: number) => Number.parseInt(digest.slice(7 + word * 8, 15 + word * 8), 16);
+/** The value of a hexadecimal digit, by its character code. */
+const NIBBLES = Uint8Array.from({ length: 128 }, (_, code) => Number.parseInt(String.fromCharCode(code), 16) || 0);
 
-/** A table with room for `capacity` blobs: open addressing over typed arrays, the digest's own bits as its hash. */
-export function createBlobTable(capacity: number): BlobTableBuilder {
+/** The digest that is looked for, as words: there is one thread, and no lookup is left half done. */
+const wanted = new Uint32Array(WORDS);
+
+function readWords(digest: Digest): void {
+  let at = digest.length - WORDS * 8;
+  for (let word = 0; word < WORDS; word += 1) {
+    let value = 0;
+    for (let digit = 0; digit < 8; digit += 1) value = (value << 4) | (NIBBLES[digest.charCodeAt(at++)] ?? 0);
+    wanted[word] = value;
+  }
+}
+
+interface Columns {
+  readonly keys: Uint32Array;
+  readonly sizes: Float64Array;
+  /** Numbers of lists of placements. */
+  readonly placed: Uint32Array;
+  readonly lists: PlacementLists;
+}
+
+const columnsOf = new WeakMap<BlobTable, Columns>();
+
+/**
+ * A table with room for `capacity` blobs, in about 55 bytes each, where a Map of objects takes 300: there may be a
+ * million. Open addressing over typed arrays, the digest's own bits as its hash. `previous` is the table that it follows.
+ */
+export function createBlobTable(capacity: number, previous?: BlobTable): BlobTableBuilder {
+  const from = previous && columnsOf.get(previous);
+  const lists = from?.lists ?? createPlacementLists();
   let slots = 16;
   while (slots < capacity * 2) slots *= 2;
   const index = new Uint32Array(slots); // entry + 1; 0 is empty
   const keys = new Uint32Array(capacity * WORDS);
   const sizes = new Float64Array(capacity);
   const placed = new Uint32Array(capacity);
-  const interned = createInterner();
   let count = 0;
 
-  const isAt = (entry: number, digest: Digest) => {
-    for (let word = 0; word < WORDS; word++) {
-      if (keys[entry * WORDS + word] !== wordOf(digest, word)) return false;
-    }
+  const isAt = (entry: number) => {
+    for (let word = 0; word < WORDS; word += 1) if (keys[entry * WORDS + word] !== wanted[word]) return false;
     return true;
   };
-  /** The slot that holds the digest, or the empty one where it belongs. */
-  const find = (digest: Digest): number => {
-    let slot = wordOf(digest, 0) & (slots - 1);
+  /** The slot that holds what is wanted, or the empty one where it belongs. */
+  const findWanted = (): number => {
+    let slot = (wanted[0] ?? 0) & (slots - 1);
     for (;;) {
       const entry = index[slot] ?? 0;
-      if (entry === 0 || isAt(entry - 1, digest)) return slot;
+      if (entry === 0 || isAt(entry - 1)) return slot;
       slot = (slot + 1) & (slots - 1);
     }
   };
-
-  return {
-    add(digest, size) {
-      if (count >= capacity) throw new Error(`more than ${capacity} blobs`);
-      const slot = find(digest);
-      if (index[slot] !== 0) throw new Error(`a second blob ${digest}`);
-      for (let word = 0; word < WORDS; word++) keys[count * WORDS + word] = wordOf(digest, word);
-      sizes[count] = size;
-      count += 1;
-      index[slot] = count;
-    },
-    place(digest, placement) {
-      const entry = (index[find(digest)] ?? 0) - 1;
-      if (entry >= 0) placed[entry] = interned.append(placed[entry] ?? 0, placement);
-    },
-    build: () => ({
-      get size() {
-        return count;
-      },
-      get(digest) {
-        const entry = (index[find(digest)] ?? 0) - 1;
-        if (entry < 0) return undefined;
-        return { size: sizes[entry] ?? 0, placements: interned.placementsOf(placed[entry] ?? 0) };
-      },
-    }),
+  const entryOf = (digest: Digest): number => {
+    readWords(digest);
+    return (index[findWanted()] ?? 0) - 1;
   };
-}
+  const addWanted = (): number => {
+    const slot = findWanted();
+    const known = (index[slot] ?? 0) - 1;
+    if (known >= 0) return known;
+    if (count >= capacity) throw new Error(`more than ${capacity} blobs`);
+    keys.set(wanted, count * WORDS);
+    index[slot] = count + 1;
+    return count++;
+  };
+  const add = (digest: Digest, size: number): number => {
+    readWords(digest);
+    const entry = addWanted();
+    sizes[entry] = size;
+    return entry;
+  };
 
-/** Lists of placements by number; 0 is the empty one. Most blobs share theirs: all that came with one generation do. */
-function createInterner() {
-  const lists: (readonly Placement[])[] = [[]];
-  const ids = new Map<string, number>();
   return {
-    /** The number of the list with one placement more. */
-    append(id: number, placement: Placement): number {
-      const key = `${id} ${placement.platform} ${placement.since}`;
-      const known = ids.get(key);
-      if (known !== undefined) return known;
-      const next = lists.push([...(lists[id] ?? []), placement]) - 1;
-      ids.set(key, next);
-      return next;
+    add,
+    place(digest, placement) {
+      const entry = entryOf(digest);
+      if (entry >= 0) placed[entry] = lists.append(placed[entry] ?? 0, placement);
     },
-    placementsOf: (id: number): readonly Placement[] => lists[id] ?? [],
+    set(digest, { size, placements }) {
+      placed[add(digest, size)] = placements.reduce(lists.append, 0);
+    },
+    copy(start, end) {
+      if (from === undefined || previous === undefined) throw new Error("there is no table to copy from");
+      for (let entry = start; entry < Math.min(end, previous.size); entry += 1) {
+        for (let word = 0; word < WORDS; word += 1) wanted[word] = from.keys[entry * WORDS + word] ?? 0;
+        const own = addWanted();
+        sizes[own] = from.sizes[entry] ?? 0;
+        placed[own] = from.placed[entry] ?? 0;
+      }
+    },
+    build() {
+      const table: BlobTable = {
+        size: count,
+        get(digest) {
+          const entry = entryOf(digest);
+          if (entry < 0) return undefined;
+          return { size: sizes[entry] ?? 0, placements: lists.placementsOf(placed[entry] ?? 0) };
+        },
+      };
+      columnsOf.set(table, { keys, sizes, placed, lists });
+      return table;
+    },
   };
 }

@@ -1,8 +1,11 @@
 import type { Digest } from "@nearlayer/shared/digest";
 import { type Manifest, parseManifest } from "@nearlayer/shared/manifest";
 import type { Platform } from "@nearlayer/shared/platform";
-import type { Repository, Tag } from "@nearlayer/shared/reference";
-import { type BlobTable, createBlobTable } from "./blob-table.ts";
+import type { Tag } from "@nearlayer/shared/reference";
+import { createBlobTable } from "./blob-table.ts";
+import type { Manifests, Repositories } from "./images.ts";
+import { type LayeredBlobs, layered } from "./layered-blobs.ts";
+import type { Contents } from "./read-contents.ts";
 
 /** A manifest with the exact bytes that its digest names. */
 export interface ServedManifest {
@@ -23,18 +26,12 @@ export interface ServedRepository {
   readonly manifests: ReadonlySet<Digest>;
 }
 
-/** Everything that pulls are answered from: one moment of the catalog, in memory, never changed. */
-export interface Snapshot {
+/** Everything that pulls are answered from: one moment of the catalog, in memory. */
+export interface Snapshot extends Repositories, Manifests {
   readonly revision: number;
-  readonly repositories: ReadonlyMap<Repository, ServedRepository>;
-  /** By code unit. */
-  readonly repositoryNames: readonly Repository[];
-  readonly manifests: ReadonlyMap<Digest, ServedManifest>;
-  /** The manifests that refer to a digest. */
-  readonly referrers: ReadonlyMap<Digest, readonly Digest[]>;
-  readonly blobs: BlobTable;
+  readonly blobs: LayeredBlobs;
   /** Configurations: the small blobs that are served from here. */
-  readonly contents: ReadonlyMap<Digest, Uint8Array>;
+  readonly contents: Contents;
   /** The newest generation of each platform. */
   readonly generations: ReadonlyMap<Platform, number>;
 }
@@ -45,7 +42,7 @@ export const EMPTY_SNAPSHOT: Snapshot = {
   repositoryNames: [],
   manifests: new Map(),
   referrers: new Map(),
-  blobs: createBlobTable(0).build(),
+  blobs: layered(createBlobTable(0).build()),
   contents: new Map(),
   generations: new Map(),
 };
@@ -61,16 +58,6 @@ export function findManifest(
     return digest === undefined ? undefined : snapshot.manifests.get(digest);
   }
   return repository.manifests.has(reference.digest) ? snapshot.manifests.get(reference.digest) : undefined;
-}
-
-/** What cosign and clients without a referrers API name after a digest: `sha256-<hex>`, with or without an ending. */
-const NAMED_AFTER = ["", ".sig", ".att", ".sbom"] as const;
-
-/** Does something refer to the manifest: a signature, an attestation, any referrer? Then its bytes must stay. */
-export function hasReferrers(snapshot: Snapshot, repository: ServedRepository, digest: Digest): boolean {
-  if (snapshot.referrers.has(digest)) return true;
-  const name = digest.replace(":", "-");
-  return NAMED_AFTER.some((ending) => repository.tags.has(`${name}${ending}` as Tag));
 }
 
 const parsed = new WeakMap<ServedManifest, Manifest>();

@@ -10,6 +10,15 @@ export interface Watch extends AsyncDisposable {
   current(): Snapshot;
   /** Why the catalog could not be read when it was last tried; pulls go on from memory meanwhile. */
   failure(): string | undefined;
+  /** The same for machines. Times are epoch milliseconds. */
+  health(): CatalogHealth;
+}
+
+/** Whether the catalog can be read, since when that is so, and when the snapshot was taken that is served. */
+export interface CatalogHealth {
+  readonly isReadable: boolean;
+  readonly since: number;
+  readonly snapshotAt: number;
 }
 
 /**
@@ -20,12 +29,16 @@ export interface Watch extends AsyncDisposable {
 export async function watchCatalog(catalog: Catalog, location: string, log: Logger): Promise<Watch> {
   let snapshot = await readSnapshot(catalog, EMPTY_SNAPSHOT);
   let failure: string | undefined;
+  let since = Date.now();
+  let snapshotAt = since;
   const watch = watchRevision(catalog, location, {
     after: snapshot.revision,
     onChange: async () => {
       snapshot = await readSnapshot(catalog, snapshot);
+      snapshotAt = Date.now();
     },
     onState: (state) => {
+      since = Date.now();
       failure = state.ok ? undefined : messageOf(state.error);
       if (state.ok) log.info("the catalog can be read again");
       else log.error({ err: state.error }, "the catalog cannot be read: going on from memory");
@@ -34,6 +47,7 @@ export async function watchCatalog(catalog: Catalog, location: string, log: Logg
   return {
     current: () => snapshot,
     failure: () => failure,
+    health: () => ({ isReadable: failure === undefined, since, snapshotAt }),
     [Symbol.asyncDispose]: () => watch[Symbol.asyncDispose](),
   };
 }

@@ -4,6 +4,7 @@ import { createServer, type IncomingHttpHeaders, type RequestListener, request }
 import type { AddressInfo } from "node:net";
 import { join, normalize } from "node:path";
 import { pubDir } from "@nearlayer/shared/tree";
+import { parseRange } from "../http/range.ts";
 
 /** A server of a test on a free port of this machine. */
 export interface TestServer extends AsyncDisposable {
@@ -59,9 +60,14 @@ export async function startMirror(root: string): Promise<TestMirror> {
     requests.push(`${incoming.method} ${incoming.url}`);
     if (mirror.fault?.(incoming, response)) return;
     const content = await readFile(join(pubDir(root), normalize(incoming.url ?? "/"))).catch(() => undefined);
-    response.statusCode = content === undefined ? 404 : 200;
-    response.setHeader("content-length", content?.length ?? 0);
-    response.end(incoming.method === "HEAD" ? undefined : content);
+    const range = content && parseRange(incoming.headers.range, content.length);
+    const part = typeof range === "object" ? content?.subarray(range.start, range.end + 1) : content;
+    response.statusCode = content === undefined ? 404 : typeof range === "object" ? 206 : 200;
+    if (typeof range === "object") {
+      response.setHeader("content-range", `bytes ${range.start}-${range.end}/${content?.length}`);
+    }
+    response.setHeader("content-length", part?.length ?? 0);
+    response.end(incoming.method === "HEAD" ? undefined : part);
   });
   const mirror: TestMirror = { ...server, requests, fault: undefined };
   return mirror;

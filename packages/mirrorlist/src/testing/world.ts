@@ -6,10 +6,12 @@ import { createLogger } from "@nearlayer/shared/log";
 import { crawlRound } from "../crawl/round.ts";
 import { staticGeo } from "../geo/static.ts";
 import { createApp } from "../http/app.ts";
+import { createMetrics } from "../metrics/metrics.ts";
 import { createMirrorAgent } from "../mirrors/agent.ts";
 import { createNetwork, type Network } from "../mirrors/network.ts";
 import { createFailover } from "../pull/failover.ts";
 import { createFirstUse } from "../pull/first-use.ts";
+import { createLook } from "../pull/look.ts";
 import { readSnapshot } from "../served/read.ts";
 import { EMPTY_SNAPSHOT } from "../served/snapshot.ts";
 import { createVariants } from "../variants/variants.ts";
@@ -27,6 +29,8 @@ export interface World extends AsyncDisposable {
   readonly mirrors: Readonly<Record<string, TestMirror>>;
   readonly network: Network;
   clock: number;
+  /** What happens while a request waits for something newer than the snapshot; nothing, unless a test wants it. */
+  onMiss: () => Promise<void>;
   /** Reads the catalog and probes the mirrors. */
   refresh(): Promise<void>;
   get(path: string, headers?: Record<string, string>, method?: string): Promise<TestResponse>;
@@ -71,10 +75,15 @@ export async function createWorld(
       snapshot: () => snapshot,
       network,
       geo: GEO,
-      firstUse: createFirstUse(agent, now, 300),
+      firstUse: createFirstUse(createLook(agent, tree.root, 300), now),
       failover: createFailover(now),
       variants: createVariants(catalog, log),
-      notReady: () => [],
+      newest: async () => {
+        await world.onMiss();
+        return snapshot;
+      },
+      readiness: () => ({ state: "ready", reasons: [] }),
+      metrics: createMetrics(),
       log,
       now,
     }).callback();
@@ -85,6 +94,7 @@ export async function createWorld(
     mirrors: servers,
     network,
     clock: NOW,
+    onMiss: async () => undefined,
     async refresh() {
       snapshot = await readSnapshot(tree.catalog, snapshot);
       await crawlRound(network, snapshot.generations.keys(), {

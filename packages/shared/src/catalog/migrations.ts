@@ -59,7 +59,8 @@ export const MIGRATIONS: Record<string, Migration> = {
         .addColumn("platform", text, (c) => c.notNull())
         .addPrimaryKeyConstraint("manifest_platform_pk", ["digest", "platform"])
         .execute();
-      await table("blob")
+      // Most rows have no content: with the others, a row has a few hundred bytes at most on the average.
+      await smallTable("blob")
         .addColumn("digest", text, (c) => c.primaryKey())
         .addColumn("size", "bigint", (c) => c.notNull())
         .addColumn("content", bytes)
@@ -91,9 +92,9 @@ export const MIGRATIONS: Record<string, Migration> = {
       await index("platform_blob_digest", "platform_blob", ["digest"]);
       await partialIndex("blob_content", "blob", ["digest"], "content");
       // What the mirror list has not read yet.
-      for (const name of ["tag", "repository_manifest", "platform_blob"]) {
-        await index(`${name}_revision`, name, ["revision"]);
-      }
+      await index("tag_revision", "tag", ["revision", "repository", "name"]);
+      await index("repository_manifest_revision", "repository_manifest", ["revision", "repository", "digest"]);
+      await index("platform_blob_revision", "platform_blob", ["revision", "platform", "digest"]);
       await index("tag_digest", "tag", ["digest"]);
       await index("manifest_subject", "manifest", ["subject"]);
       await index("manifest_unneeded_since", "manifest", ["unneeded_since"]);

@@ -17,7 +17,7 @@ export function explainSqliteError(error: unknown, file: string): unknown {
   const code = resultCode(error);
   if (code === undefined) return error;
   if (code === FULL || (code === IOERR && isFull(file))) {
-    return new NearlayerError("DISK_FULL", `catalog ${file}: ${messageOf(error)}`, {
+    return new NearlayerError("DISK_FULL", `no space left for the catalog ${file}: ${messageOf(error)}`, {
       cause: error,
       hint: "nothing of this change is recorded; make room and run it again",
     });

@@ -10,13 +10,29 @@ export interface VariantRecord {
   readonly urls: string;
 }
 
-/** Writes a variant down; once this has resolved, every instance can serve it. */
-export async function putVariant(catalog: Catalog, variant: VariantRecord): Promise<void> {
-  await catalog
-    .insertInto("variant")
-    .values({ ...variant, createdAt: new Date().toISOString() })
-    .onConflict((c) => c.doNothing())
-    .execute();
+/** How many rows are written in one statement; SQLite's own limit is far above. */
+const CHUNK = 500;
+
+/** Writes variants down, all or none; once this has resolved, every instance can serve them. */
+export async function putVariants(catalog: Catalog, variants: readonly VariantRecord[]): Promise<void> {
+  const createdAt = new Date().toISOString();
+  // A statement that inserts many must not meet its own row again.
+  const rows = [...new Map(variants.map((variant) => [variant.digest, { ...variant, createdAt }])).values()];
+  const insert = (writer: Catalog, from: number) =>
+    writer
+      .insertInto("variant")
+      .values(rows.slice(from, from + CHUNK))
+      .onConflict((c) => c.doNothing())
+      .execute();
+  if (rows.length === 0) return;
+  if (rows.length <= CHUNK) return void (await insert(catalog, 0));
+  await catalog.transaction().execute(async (transaction) => {
+    for (let from = 0; from < rows.length; from += CHUNK) await insert(transaction, from);
+  });
+}
+
+export function putVariant(catalog: Catalog, variant: VariantRecord): Promise<void> {
+  return putVariants(catalog, [variant]);
 }
 
 export async function readVariant(catalog: Catalog, digest: Digest): Promise<VariantRecord | undefined> {

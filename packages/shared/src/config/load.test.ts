@@ -52,6 +52,12 @@ test.each([
   ["source:\n  url: http://me:secret@x\n", "nearlayer.yaml:2: source.url: a URL without user"],
   ["\nmirrorlist:\n  listen: 5000000\n", "nearlayer.yaml:3: mirrorlist.listen:"],
   ["mirrorlist: {listen: 'x:70000'}", "nearlayer.yaml:1: mirrorlist.listen: not HOST:PORT: x:70000"],
+  ["mirrorlist: {listenTls: '0.0.0.0:443'}", "mirrorlist.listenTls: TLS without a certificate"],
+  ["mirrorlist: {tls: {certificate: a, key: b}}", "mirrorlist.tls: a certificate that is not used"],
+  ["mirrorlist: {listen: none}", "mirrorlist.listen: none, and no listenTls"],
+  ["mirrorlist: {logClientAddress: some}", "mirrorlist.logClientAddress:"],
+  ["mirrorlist: {limits: {connections: 0}}", "mirrorlist.limits.connections:"],
+  ["crawler: {verifiers: [nonsense]}", "crawler.verifiers[0]: not a verifying key"],
   ["crawler: {interval: often}", "crawler.interval: not a duration: often"],
   ["publish:\n  targets: ['/tmp/x; touch PWNED']\n", "publish.targets[0]: not a destination for rsync"],
   [

@@ -44,13 +44,18 @@ const target = z.string().transform((text, context) => {
   }
 });
 
-const listen = z.string().transform((text, context) => {
+type Address = { readonly host: string; readonly port: number };
+
+function readAddress(text: string, context: z.RefinementCtx): Address {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match && port <= 65_535) return { host: match[1] ?? match[2] ?? "", port };
   context.addIssue({ code: "custom", message: `not HOST:PORT: ${text}` });
   return z.NEVER;
-});
+}
+
+const listen = z.string().transform(readAddress);
+const listenOrNone = z.string().transform((text, context) => (text === "none" ? "none" : readAddress(text, context)));
 
 const verifier = z.string().transform((text, context) => {
   try {
@@ -164,9 +169,7 @@ const limits = z.strictObject({
 
 const mirrorlistKeys = z.strictObject({
   /** Where plain HTTP is answered. */
-  listen: z.union([z.literal("none"), listen], { error: "neither HOST:PORT nor none" }).default({
-    ...{ host: "127.0.0.1", port: 5000 },
-  }),
+  listen: listenOrNone.default({ host: "127.0.0.1", port: 5000 }),
   /** Where TLS is answered, with the certificate of `tls`. */
   listenTls: listen.optional(),
   /** PEM files: the certificate with its chain, and its key. Read again whenever they change. */

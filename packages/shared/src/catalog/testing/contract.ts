@@ -6,6 +6,7 @@ import { type Catalog, openCatalog } from "../open.ts";
 import { generationsContract } from "./generations.contract.ts";
 import { imagesContract } from "./images.contract.ts";
 import { knownContract } from "./known.contract.ts";
+import { listingContract } from "./listing.contract.ts";
 import { migrationsContract } from "./migrations.contract.ts";
 import { processesContract } from "./processes.contract.ts";
 import { removalContract } from "./removal.contract.ts";
@@ -45,6 +46,7 @@ const PARTS: Readonly<Record<string, ContractPart>> = {
   images: imagesContract,
   known: knownContract,
   generations: generationsContract,
+  listing: listingContract,
   removal: removalContract,
   served: servedContract,
   processes: processesContract,

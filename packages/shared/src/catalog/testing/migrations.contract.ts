@@ -4,8 +4,8 @@ import { recordImage } from "../images.ts";
 import { migrate } from "../migrate.ts";
 import { MIGRATIONS } from "../migrations.ts";
 import { openCatalog } from "../open.ts";
-import { readTags } from "../served.ts";
 import type { ContractPart } from "./contract.ts";
+import { readTags } from "./read-tags.ts";
 import { AMD64, sampleImage } from "./samples.ts";
 
 export const migrationsContract: ContractPart = (fixture) => {

@@ -2,8 +2,9 @@ import { expect, test } from "vitest";
 import { listPages } from "../generations.ts";
 import { recordImage } from "../images.ts";
 import { readRevision } from "../open.ts";
-import { readRepositories, readTags } from "../served.ts";
+import { readRepositories } from "../served.ts";
 import type { ContractPart } from "./contract.ts";
+import { readTags } from "./read-tags.ts";
 import { AMD64, layerOf, sampleImage } from "./samples.ts";
 
 export const processesContract: ContractPart = (fixture) => {

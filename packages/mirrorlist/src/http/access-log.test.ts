@@ -1,0 +1,51 @@
+import { configSchema } from "@nearlayer/shared/config/schema";
+import Koa from "koa";
+import { expect, onTestFinished, test } from "vitest";
+import { staticGeo } from "../geo/static.ts";
+import { createMetrics } from "../metrics/metrics.ts";
+import { listen, send } from "../testing/http.ts";
+import { accessLog } from "./access-log.ts";
+import type { RequestState } from "./deps.ts";
+
+const GEO = staticGeo({ "203.0.113.0/24": { country: "JP" } });
+
+/** The one line of a request that the mirror list answers with a redirect. */
+async function lineOf(mirrorlist: Record<string, unknown>): Promise<Record<string, unknown>> {
+  const { promise, resolve } = Promise.withResolvers<Record<string, unknown>>();
+  const config = configSchema.parse({ mirrorlist });
+  const app = new Koa<RequestState>();
+  app.use(accessLog({ config, geo: GEO, log: { info: resolve }, metrics: createMetrics() }));
+  app.use((ctx) => {
+    Object.assign(ctx.state.entry, {
+      kind: "blob",
+      repository: "a",
+      mirror: "jp",
+      rank: "country",
+      originBytes: () => 3,
+    });
+    ctx.set("Docker-Content-Digest", "sha256:x");
+    ctx.body = "x";
+  });
+  const server = await listen(app.callback());
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  await send(server.port, "/", { "x-forwarded-for": "203.0.113.7", "user-agent": "a".repeat(200) });
+  return JSON.parse(JSON.stringify(await promise));
+}
+
+test.each([
+  ["prefix", "203.0.113.0/24"],
+  ["full", "203.0.113.7"],
+  ["none", undefined],
+])("one line says who, what, where and how long; the address: %s", async (logClientAddress, client) => {
+  const line = await lineOf({ logClientAddress });
+  expect(line).toMatchObject({
+    ...{ kind: "blob", repository: "a", digest: "sha256:x", mirror: "jp", rank: "country" },
+    ...{ country: "JP", method: "GET", status: 200, originBytes: 3, agent: "a".repeat(80), ms: expect.any(Number) },
+  });
+  expect(line.client).toBe(client);
+  if (client !== "203.0.113.7") expect(JSON.stringify(line)).not.toContain("203.0.113.7");
+});
+
+test("by default the address is not written", async () => {
+  expect(JSON.stringify(await lineOf({}))).not.toContain("203.0.113.7");
+});
