@@ -1,24 +1,10 @@
 #!/usr/bin/env node
-import { runMain } from "@nearlayer/shared/cli";
-import { EXIT, type ExitCode } from "@nearlayer/shared/exit";
-import { CommanderError } from "commander";
-import { createProgram } from "./cli/program.ts";
-import { createRun } from "./cli/run.ts";
+import { enableCompileCache } from "node:module";
+import { homedir } from "node:os";
+import { join } from "node:path";
 
-await runMain(async () => {
-  let code: ExitCode = EXIT.OK;
-  const run = createRun();
-  const program = createProgram(run, (ended) => {
-    code = ended;
-  });
-  try {
-    await program.parseAsync();
-  } catch (error) {
-    // Commander has printed what is wrong (or the help that was asked for) itself.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE;
-    throw error;
-  } finally {
-    run.progress.end();
-  }
-  return code;
-});
+// Half of a short command's time is the compiling of its modules, which Node can keep. Not in its own default place, a
+// folder in /tmp that anybody could have filled. Where it cannot be written, nothing is kept.
+enableCompileCache(join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "nearlayer", "node"));
+const { main } = await import("./main.ts");
+await main();

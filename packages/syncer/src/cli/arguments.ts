@@ -1,26 +1,27 @@
 import { isDigest } from "@nearlayer/shared/digest";
 import { NearlayerError } from "@nearlayer/shared/errors";
 import { parseReference, parseTag, type Reference } from "@nearlayer/shared/reference";
+import type { BlobReference } from "../commands/fetch.ts";
 
 /**
- * References as they are typed, where a bare digest is one of the repository before it: `fedora/app sha256:… sha256:…`.
- * That is how xargs adds digests to a command.
+ * What is to be fetched, as it is typed: `REPOSITORY`, `REPOSITORY:TAG` and `REPOSITORY@DIGEST` are images; a bare digest
+ * is a blob of the repository before it: `fedora/app sha256:… sha256:…`. That is how xargs adds digests to a command.
  */
-export function parseObjects(texts: readonly string[]): Reference[] {
-  const references: Reference[] = [];
-  let repository: Reference | undefined;
-  for (const text of texts) {
+export function parseWanted(texts: readonly string[]): { images: Reference[]; blobs: BlobReference[] } {
+  const images: Reference[] = [];
+  const blobs: BlobReference[] = [];
+  for (const [index, text] of texts.entries()) {
     if (!isDigest(text)) {
-      if (repository !== undefined) references.push(repository);
-      repository = parseReference(text);
+      const reference = parseReference(text);
+      const isHome = reference.tag === undefined && reference.digest === undefined && isDigest(texts[index + 1] ?? "");
+      if (!isHome) images.push(reference);
       continue;
     }
-    const home = repository ?? references.at(-1);
+    const home = texts.slice(0, index).findLast((before) => !isDigest(before));
     if (home === undefined) throw new NearlayerError("USAGE", `${text}: of which repository?`, HINT);
-    references.push({ repository: home.repository, digest: text });
-    repository = undefined;
+    blobs.push({ repository: parseReference(home).repository, digest: text });
   }
-  return repository === undefined ? references : [...references, repository];
+  return { images, blobs };
 }
 
 const HINT = { hint: "name it first: REPOSITORY sha256:…" };

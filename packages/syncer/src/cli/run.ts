@@ -26,5 +26,7 @@ export function createRun(): Run {
 /** People see bars; a log is written where one is asked for; else nothing is said until the end. */
 function createProgress(): Progress {
   if (process.env.NEARLAYER_LOG !== undefined) return createLogProgress(createLogger("syncer"));
-  return process.stderr.isTTY ? createTerminalProgress(process.stderr) : SILENT;
+  // A terminal without a size, as some runners of jobs have it, shows nothing.
+  const { isTTY, columns = 0, rows = 0 } = process.stderr;
+  return isTTY && columns > 0 && rows > 0 ? createTerminalProgress(process.stderr) : SILENT;
 }

@@ -1,10 +1,10 @@
 import { formatBytes } from "@nearlayer/shared/cli";
 import { parseDigest } from "@nearlayer/shared/digest";
 import { exitCodeOfFailures } from "../commands/failure.ts";
-import { type FetchResult, fetchImages } from "../commands/fetch.ts";
+import { type FetchResult, fetchIntoStore } from "../commands/fetch.ts";
 import { fetchObject } from "../commands/fetch-object.ts";
 import { ingestStream } from "../commands/ingest.ts";
-import { parseObject, parseObjects, parseSize } from "./arguments.ts";
+import { parseObject, parseSize, parseWanted } from "./arguments.ts";
 import { type Cli, examples } from "./command.ts";
 import { linesOfFailures } from "./text.ts";
 
@@ -19,7 +19,7 @@ function registerFetch({ program, config, show, end, run }: Cli): void {
   program
     .command("fetch")
     .description("bring images, or single blobs, into the store, and nowhere else: nothing is published")
-    .argument("<references...>", "REPOSITORY, REPOSITORY:TAG, REPOSITORY@DIGEST, or REPOSITORY DIGEST…")
+    .argument("<references...>", "REPOSITORY, REPOSITORY:TAG or REPOSITORY@DIGEST; for blobs alone, REPOSITORY DIGEST…")
     .addHelpText(
       "after",
       examples(
@@ -28,7 +28,7 @@ function registerFetch({ program, config, show, end, run }: Cli): void {
       ),
     )
     .action(async (texts: string[]) => {
-      const result = await fetchImages(config(), parseObjects(texts), run);
+      const result = await fetchIntoStore(config(), parseWanted(texts), run);
       show(result, summarizeFetch);
       end(exitCodeOfFailures(result.failures));
     });

@@ -1,13 +1,13 @@
 import type { Config, SourceConfig } from "@nearlayer/shared/config/schema";
 import type { Digest } from "@nearlayer/shared/digest";
-import { isNearlayerError, NearlayerError } from "@nearlayer/shared/errors";
-import type { Reference } from "@nearlayer/shared/reference";
+import { NearlayerError } from "@nearlayer/shared/errors";
+import { isDiskFull } from "@nearlayer/shared/exit";
+import type { Reference, Repository } from "@nearlayer/shared/reference";
 import { planSync } from "../plan/plan.ts";
 import { createFilters } from "../source/filters.ts";
 import { readImage, type SourceImage } from "../source/image.ts";
 import type { Known } from "../source/known.ts";
 import { createReader, type Reader } from "../source/reader.ts";
-import type { FetchedManifest } from "../source/source.ts";
 import { putBlob } from "../store/blob-file.ts";
 import { ingest } from "../store/ingest.ts";
 import { type Failure, failureOf } from "./failure.ts";
@@ -15,9 +15,14 @@ import { fetchBlobs } from "./fetch-blobs.ts";
 import type { Run } from "./run.ts";
 import { requireSource, withSource } from "./source.ts";
 
+export interface FetchedImage {
+  readonly reference: string;
+  readonly digest: Digest;
+}
+
 /** What came into the store. */
 export interface FetchResult {
-  readonly images: readonly { readonly reference: string; readonly digest: Digest }[];
+  readonly images: readonly FetchedImage[];
   readonly fetched: { readonly blobs: number; readonly bytes: number };
   readonly failures: readonly Failure[];
 }
@@ -38,32 +43,47 @@ interface Context {
   readonly reader: Reader;
 }
 
+/** A blob of a repository. */
+export interface BlobReference {
+  readonly repository: Repository;
+  readonly digest: Digest;
+}
+
 /**
  * Brings images into the store, and nowhere else: their manifests, configurations and layers, for the platforms of the
- * configuration. A digest may be a blob's too. The store need not be locked: blobs are only added.
+ * configuration; and single blobs. The store need not be locked: blobs are only added.
  */
-export async function fetchImages(config: Config, references: readonly Reference[], run: Run): Promise<FetchResult> {
+export async function fetchIntoStore(
+  config: Config,
+  wanted: { readonly images: readonly Reference[]; readonly blobs: readonly BlobReference[] },
+  run: Run,
+): Promise<FetchResult> {
   const settings = requireSource(config);
   return withSource(settings, run, async (source) => {
     const reader = createReader(source, createFilters(settings), NOTHING_KNOWN, "never");
     const context = { root: config.root, run, settings, reader };
-    const total = { blobs: 0, bytes: 0 };
-    const images: { reference: string; digest: Digest }[] = [];
-    const failures: Failure[] = [];
-    for (const reference of await expand(reader, references)) {
+    const result = { images: [] as FetchedImage[], fetched: { blobs: 0, bytes: 0 }, failures: [] as Failure[] };
+    const count = ({ blobs, bytes }: FetchResult["fetched"]) => {
+      result.fetched.blobs += blobs;
+      result.fetched.bytes += bytes;
+    };
+    const attempt = async (reference: Reference, work: () => Promise<void>) => {
       try {
-        const { digest, fetched, error } = await fetchOne(context, reference);
-        total.blobs += fetched.blobs;
-        total.bytes += fetched.bytes;
-        if (error !== undefined) throw error;
-        images.push({ reference: nameOf(reference), digest });
+        await work();
       } catch (error) {
         run.signal.throwIfAborted();
-        if (isNearlayerError(error, "DISK_FULL")) throw error;
-        failures.push(failureOf(reference, error));
+        if (isDiskFull(error)) throw error;
+        result.failures.push(failureOf(reference, error));
       }
+    };
+    for (const blob of wanted.blobs) await attempt(blob, async () => count(await fetchBlob(context, blob)));
+    for (const reference of await expand(reader, wanted.images)) {
+      await attempt(reference, async () => {
+        const digest = await fetchImage(context, reference, count);
+        result.images.push({ reference: nameOf(reference), digest });
+      });
     }
-    return { images, fetched: total, failures };
+    return result;
   });
 }
 
@@ -79,20 +99,16 @@ async function expand({ source, filters }: Reader, references: readonly Referenc
 const nameOf = ({ repository, tag, digest }: Reference) =>
   digest === undefined ? `${repository}:${tag}` : `${repository}@${digest}`;
 
-interface FetchedOne {
-  readonly digest: Digest;
-  readonly fetched: FetchResult["fetched"];
-  /** Of one of its blobs. */
-  readonly error?: unknown;
-}
-
-async function fetchOne(context: Context, reference: Reference): Promise<FetchedOne> {
-  const { root, run, settings, reader } = context;
+async function fetchImage(
+  { root, run, settings, reader }: Context,
+  reference: Reference,
+  count: (fetched: FetchResult["fetched"]) => void,
+): Promise<Digest> {
   const { repository } = reference;
   run.progress.phase(`reading ${nameOf(reference)}`);
-  const top = await readTop(reader, reference);
-  if (top === undefined) return fetchBlobAlone(context, reference);
-  const image = await readImage(reader, repository, top, reader.filters.platform);
+  const named = reference.digest ?? reference.tag;
+  const top = named && (await reader.source.getManifest(repository, named));
+  const image = top && (await readImage(reader, repository, top, reader.filters.platform));
   if (image === undefined) {
     throw new NearlayerError("NOT_FOUND", `${nameOf(reference)} has nothing for the platforms that are wanted`, {
       hint: "see source.platforms",
@@ -100,35 +116,23 @@ async function fetchOne(context: Context, reference: Reference): Promise<Fetched
   }
   const { blobs } = planSync([{ repository, image }]);
   const { fetched, errors } = await fetchBlobs({ root, run }, reader.source, blobs.values(), settings.concurrency);
-  const [error] = errors.values();
-  if (error !== undefined) return { digest: top.digest, fetched, error };
+  count(fetched);
+  for (const error of errors.values()) throw error;
   await putManifests(root, repository, image);
-  return { digest: top.digest, fetched };
+  return image.digest;
 }
 
-/** The manifest, or undefined for a digest that is no manifest's. */
-async function readTop(reader: Reader, { repository, tag, digest }: Reference): Promise<FetchedManifest | undefined> {
-  if (digest === undefined) return tag && reader.source.getManifest(repository, tag);
-  try {
-    return await reader.source.getManifest(repository, digest);
-  } catch (error) {
-    if (isNearlayerError(error, "NOT_FOUND")) return undefined;
-    throw error;
-  }
-}
-
-async function fetchBlobAlone({ root, run, reader }: Context, reference: Reference): Promise<FetchedOne> {
-  const { repository, digest } = reference;
-  if (digest === undefined) throw new Error("a tag without a manifest");
+async function fetchBlob({ root, run, reader }: Context, { repository, digest }: BlobReference) {
   const { source } = reader;
-  const ref = nameOf(reference);
+  const ref = `${repository}@${digest}`;
+  run.progress.phase("fetching");
   const transfer = run.progress.begin(ref, undefined);
   const options = { signal: run.signal, onOffset: transfer.at };
   try {
     const bytes = await source.withRetries(() =>
       ingest(root, { digest, ref }, (offset, write) => source.readBlob(repository, digest, offset, write), options),
     );
-    return { digest, fetched: { blobs: bytes > 0 ? 1 : 0, bytes } };
+    return { blobs: bytes > 0 ? 1 : 0, bytes };
   } finally {
     transfer.end();
   }

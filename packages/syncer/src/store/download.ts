@@ -6,6 +6,8 @@ import { type Digest, fromHex, type Hex } from "@nearlayer/shared/digest";
 
 /** How many bytes are gathered before they are written: fewer, larger writes cost a third of the CPU. */
 const BATCH_BYTES = 1024 * 1024;
+/** How long bytes are gathered at most: what came is to be on disk when the process is killed, and seen by `active`. */
+const BATCH_MS = 100;
 
 /** A blob's bytes as they come: appended to a file, hashed on the way. */
 export interface Download extends AsyncDisposable {
@@ -87,28 +89,39 @@ async function hashFile(file: string, hash: Hash): Promise<void> {
 function createBatchWriter(handle: FileHandle) {
   let batch: Uint8Array[] = [];
   let gathered = 0;
+  let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
 
-  async function flush(): Promise<void> {
-    await writing;
-    if (gathered === 0) return;
-    writing = writeAll(handle, batch, gathered);
-    // An error is met by the next who waits.
-    writing.catch(() => {});
+  async function writeBatch(): Promise<void> {
+    const [chunks, length] = [batch, gathered];
     batch = [];
     gathered = 0;
+    if (length > 0) await writeAll(handle, chunks, length);
+  }
+
+  /** After one that failed, nothing more is written, and everybody who waits is told. */
+  function flush(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    writing = writing.then(writeBatch);
+    writing.catch(() => {});
+    return writing;
   }
 
   return {
+    /** Returns what is to be awaited before more is added. */
     add(chunk: Uint8Array): Promise<void> | undefined {
       batch.push(chunk);
       gathered += chunk.length;
-      return gathered >= BATCH_BYTES ? flush() : undefined;
+      if (gathered < BATCH_BYTES) {
+        timer ??= setTimeout(flush, BATCH_MS);
+        return undefined;
+      }
+      const before = writing;
+      flush();
+      return before;
     },
-    async end(): Promise<void> {
-      await flush();
-      await writing;
-    },
+    end: flush,
   };
 }
 
