@@ -1,0 +1,55 @@
+import type { Bench, Outcome, Size } from "./bench.ts";
+import { imagesOf } from "./bench.ts";
+import { blobLoad, warmUp } from "./loads.ts";
+import { serve } from "./served.ts";
+import { atLeast, atMost, seconds as inSeconds, megabytes, milliseconds, number, rate } from "./table.ts";
+import { keepWriting } from "./writer.ts";
+import { compare } from "./wrk.ts";
+
+const SMALL: Size = { mirrors: 10, blobs: 100 };
+
+/** The same, with very much and with very little to choose from; and how steadily it goes at half of full load. */
+export async function benchScale(bench: Bench, size: Size): Promise<Outcome> {
+  const { wrk, fleet, folder, catalogOf, seconds, rounds } = bench;
+  const catalog = await catalogOf(size.blobs);
+  await using small = await serve(await folder.at("few"), await catalogOf(SMALL.blobs), fleet.mirrors(SMALL.mirrors));
+  await using large = await serve(await folder.at("many"), catalog, fleet.mirrors(size.mirrors));
+  const loads = { few: blobLoad(small.url, imagesOf(SMALL)), many: blobLoad(large.url, imagesOf(size)) };
+  await warmUp(wrk, loads.few, seconds);
+  await warmUp(wrk, loads.many, seconds);
+  const rates = await compare(wrk, loads, seconds, rounds);
+  const [few = 0, many = 0] = [rates.few, rates.many];
+
+  await large.loopDelay();
+  const half = await wrk.runAt(loads.many, seconds * rounds, many / 2);
+  const steady = await large.loopDelay();
+  let written = 0;
+  let changing = steady;
+  {
+    await using writer = await keepWriting(catalog, 5);
+    await large.loopDelay();
+    await wrk.runAt(loads.many, seconds * rounds, many / 2);
+    changing = await large.loopDelay();
+    written = writer.written();
+  }
+  const memory = await large.memory();
+  return {
+    title: `${number(size.mirrors)} mirrors, ${number(size.blobs)} blobs`,
+    lines: [
+      { what: "blob redirect", figure: rate(many) },
+      { what: `  with ${SMALL.mirrors} mirrors and ${SMALL.blobs} blobs`, figure: rate(few) },
+      atLeast("  the one to the other", many / few, 0.8),
+      atMost("answers after its start", large.answersAfter, 10, inSeconds),
+      atMost("/readyz after its start: all mirrors are probed", large.readyAfter, 10, inSeconds),
+      atMost("resident memory", memory.now, 600e6, megabytes),
+      { what: "  at most so far", figure: megabytes(memory.peak) },
+      { what: "half of full load", figure: rate(half.requests / half.seconds) },
+      { what: "  answer time, median", figure: milliseconds(half.p50) },
+      { what: "  answer time, p99", figure: milliseconds(half.p99) },
+      atMost("  event-loop delay, p99", steady.p99, 10, milliseconds),
+      { what: "  event-loop delay, longest", figure: milliseconds(steady.max) },
+      atMost(`  while ${written} images are recorded: event-loop delay, p99`, changing.p99, 10, milliseconds),
+      { what: "  the longest then", figure: milliseconds(changing.max) },
+    ],
+  };
+}
