@@ -1,11 +1,9 @@
 import { configSchema } from "@nearlayer/shared/config/schema";
-import Koa from "koa";
 import { expect, onTestFinished, test } from "vitest";
 import { staticGeo } from "../geo/static.ts";
 import { createMetrics } from "../metrics/metrics.ts";
 import { listen, send } from "../testing/http.ts";
-import { accessLog } from "./access-log.ts";
-import type { RequestState } from "./deps.ts";
+import { createAdmit } from "./access-log.ts";
 
 const GEO = staticGeo({ "203.0.113.0/24": { country: "JP" } });
 
@@ -13,20 +11,18 @@ const GEO = staticGeo({ "203.0.113.0/24": { country: "JP" } });
 async function lineOf(mirrorlist: Record<string, unknown>): Promise<Record<string, unknown>> {
   const { promise, resolve } = Promise.withResolvers<Record<string, unknown>>();
   const config = configSchema.parse({ mirrorlist });
-  const app = new Koa<RequestState>();
-  app.use(accessLog({ config, geo: GEO, log: { info: resolve }, metrics: createMetrics() }));
-  app.use((ctx) => {
-    Object.assign(ctx.state.entry, {
+  const admit = createAdmit({ config, geo: GEO, log: { info: resolve }, metrics: createMetrics() });
+  const server = await listen((request, response) => {
+    Object.assign(admit(request, response).entry, {
       kind: "blob",
+      digest: "sha256:x",
       repository: "a",
       mirror: "jp",
       rank: "country",
       originBytes: () => 3,
     });
-    ctx.set("Docker-Content-Digest", "sha256:x");
-    ctx.body = "x";
+    response.end("x");
   });
-  const server = await listen(app.callback());
   onTestFinished(() => server[Symbol.asyncDispose]());
   await send(server.port, "/", { "x-forwarded-for": "203.0.113.7", "user-agent": "a".repeat(200) });
   return JSON.parse(JSON.stringify(await promise));

@@ -1,10 +1,9 @@
 import type { Digest } from "@nearlayer/shared/digest";
-import type { ParameterizedContext } from "koa";
 import { type SpecError, specErrorBody } from "../spec-error.ts";
-import type { RequestState } from "./deps.ts";
+import type { Ctx } from "./exchange.ts";
 import { matchesEtag } from "./range.ts";
 
-export type Ctx = ParameterizedContext<RequestState>;
+export type { Ctx } from "./exchange.ts";
 
 /** Koa takes a Buffer for bytes and any other array for JSON. The bytes are not copied. */
 const bufferOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -14,6 +13,7 @@ export function setDigest(ctx: Ctx, digest: Digest): string {
   const etag = `"${digest}"`;
   ctx.set("Docker-Content-Digest", digest);
   ctx.set("ETag", etag);
+  ctx.state.entry.digest = digest;
   return etag;
 }
 
@@ -43,13 +43,16 @@ export function sendError(ctx: Ctx, error: SpecError): void {
   // They name the bytes that were asked for, and these are others.
   ctx.remove("Docker-Content-Digest");
   ctx.remove("ETag");
+  delete ctx.state.entry.digest;
   if (error.status === 405) ctx.set("Allow", "GET, HEAD");
   ctx.body = Buffer.from(specErrorBody(error));
 }
+
+const NO_QUERY = new URLSearchParams();
 
 /** The query, from the request line as it was sent. */
 export function queryOf(ctx: Ctx): URLSearchParams {
   const target = ctx.req.url ?? "";
   const query = target.indexOf("?");
-  return new URLSearchParams(query < 0 ? "" : target.slice(query + 1));
+  return query < 0 ? NO_QUERY : new URLSearchParams(target.slice(query + 1));
 }

@@ -1,36 +1,76 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { isNearlayerError } from "@nearlayer/shared/errors";
 import Koa from "koa";
+import { isRegistryPath, rawPath } from "../request.ts";
 import { specError } from "../spec-error.ts";
-import { accessLog } from "./access-log.ts";
+import { type Admit, createAdmit } from "./access-log.ts";
 import { sendError } from "./answers.ts";
 import { createBaseUrlOf } from "./base-url.ts";
 import type { AppDeps, Context, RequestState } from "./deps.ts";
+import { type Ctx, Exchange } from "./exchange.ts";
 import { pages } from "./pages.ts";
-import { registry } from "./registry.ts";
+import { answerRegistry } from "./registry.ts";
 
 const NOTHING_THERE = ["nothing is answered under this path", 404] as const;
 const READ_ONLY = ["GET and HEAD are all that is answered here", 405] as const;
 
-/** The whole of what is answered over HTTP. `createApp(deps).callback()` needs no port. */
-export function createApp(deps: AppDeps): Koa<RequestState> {
+/**
+ * The whole of what is answered over HTTP; needs no port. Pages are Koa's. What clients pull is answered ahead of it:
+ * Koa's layers would take as long as everything else together.
+ */
+export function createApp(deps: AppDeps): { callback(): RequestListener } {
   const context: Context = { ...deps, baseUrlOf: createBaseUrlOf(deps.config.mirrorlist.publicUrl) };
+  const admit = createAdmit(deps);
+  const answerPage = createPages(context, admit);
+  return {
+    callback: () => (request, response) => {
+      // 1. The raw path: a framework's own would be decoded or resolved by somebody sooner or later.
+      const path = rawPath(request.url ?? "/");
+      if (isRegistryPath(path)) void answerPull(context, admit, request, response, path);
+      else void answerPage(request, response);
+    },
+  };
+}
+
+async function answerPull(
+  context: Context,
+  admit: Admit,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+): Promise<void> {
+  const exchange = new Exchange(request, response, admit(request, response));
+  try {
+    await guarded(exchange, context, () => answerRegistry(exchange, context, path));
+    await exchange.send();
+  } catch (error) {
+    // Clients that leave in the middle of a blob.
+    context.log.debug({ err: error }, "an answer broke off");
+    response.destroy();
+  }
+}
+
+/** What a handler throws is an answer too. */
+async function guarded(ctx: Ctx, { log }: Context, answer: () => Promise<void>): Promise<void> {
+  try {
+    await answer();
+  } catch (error) {
+    log.error({ err: error }, "a request failed");
+    if (!isNearlayerError(error, "CATALOG_FAILED"))
+      return sendError(ctx, specError("UNKNOWN", "something went wrong here"));
+    // What is not in memory may be in the catalog: nobody knows just now, which is not a 404.
+    ctx.set("Retry-After", "5");
+    sendError(ctx, specError("UNKNOWN", "the catalog cannot be read just now", undefined, 503));
+  }
+}
+
+function createPages(context: Context, admit: Admit): RequestListener {
   const app = new Koa<RequestState>();
-  // Koa's own handler would print to stderr what is logged here: clients that leave in the middle of a blob.
-  app.on("error", (error) => deps.log.debug({ err: error }, "an answer broke off"));
-  app.use(accessLog(deps));
+  app.on("error", (error) => context.log.debug({ err: error }, "an answer broke off"));
   app.use(async (ctx, next) => {
-    try {
-      await next();
-    } catch (error) {
-      deps.log.error({ err: error }, "a request failed");
-      if (!isNearlayerError(error, "CATALOG_FAILED"))
-        return sendError(ctx, specError("UNKNOWN", "something went wrong here"));
-      // What is not in memory may be in the catalog: nobody knows just now, which is not a 404.
-      ctx.set("Retry-After", "5");
-      sendError(ctx, specError("UNKNOWN", "the catalog cannot be read just now", undefined, 503));
-    }
+    Object.assign(ctx.state, admit(ctx.req, ctx.res));
+    await guarded(ctx, context, next);
   });
-  app.use(registry(context));
   app.use(pages(context));
   app.use((ctx) => {
     if (ctx.status !== 404) return;
@@ -38,5 +78,5 @@ export function createApp(deps: AppDeps): Koa<RequestState> {
     const [message, status] = isRead ? NOTHING_THERE : READ_ONLY;
     sendError(ctx, specError("UNSUPPORTED", message, ctx.path, status));
   });
-  return app;
+  return app.callback();
 }

@@ -43,6 +43,8 @@ export interface AccessEntry {
   kind: string;
   repository?: string;
   reference?: string;
+  /** Of the bytes that were sent, or that the answer is about. */
+  digest?: string;
   delivery?: string;
   mirror?: string;
   rank?: string;

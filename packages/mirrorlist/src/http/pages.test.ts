@@ -45,6 +45,30 @@ test("/explain says of every mirror where it stands, and what a pull then does",
   }
 });
 
+test("/explain says how far each mirror is, and of what is excluded as well", async () => {
+  const world = await createWorld({
+    jp: { country: "JP", latitude: 35.7, longitude: 139.7, asn: 64500 },
+    kr: { country: "KR", countries: ["KR"] },
+    off: { country: "DE", families: ["ipv6"] },
+  });
+  onTestFinished(() => world[Symbol.asyncDispose]());
+  await world.tree.push({ repository: "fedora/app", tag: "latest", layers: ["one"] });
+  await world.tree.publish(AMD64, 1);
+  await world.refresh();
+  const { client, layers } = JSON.parse((await world.get("/explain?image=fedora/app")).body.toString());
+  expect(client.position).toEqual({ latitude: expect.closeTo(36.2, 1), longitude: expect.closeTo(138.3, 1) });
+  const [{ candidates, rejected, overflowed }] = layers;
+  expect(candidates).toMatchObject([{ mirror: "jp", country: "JP", asn: 64500, rank: "country" }]);
+  expect(candidates[0].distanceKm).toBeGreaterThan(100);
+  expect(candidates[0].distanceKm).toBeLessThan(200);
+  expect(rejected).toMatchObject([
+    { mirror: "kr", reason: "country", detail: "only for clients in KR" },
+    { mirror: "off", reason: "family", detail: "has no IPv4 address" },
+  ]);
+  expect(rejected.every(({ distanceKm }: { distanceKm: number }) => distanceKm > 900)).toBe(true);
+  expect(overflowed).toEqual([]);
+});
+
 test("/explain without an address is about the asker", async () => {
   const world = await setUp();
   const { body } = await world.get("/explain?image=fedora/app:latest", { "x-forwarded-for": GERMANY });

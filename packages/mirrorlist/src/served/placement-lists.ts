@@ -14,7 +14,8 @@ export function createPlacementLists(): PlacementLists {
   return {
     append(list, placement) {
       const { platform, since } = placement;
-      const ofList = (longer[list] ??= new Map());
+      const ofList = longer[list] ?? new Map<Platform, Map<number, number>>();
+      longer[list] = ofList;
       const ofPlatform = ofList.get(platform) ?? new Map<number, number>();
       ofList.set(platform, ofPlatform);
       const known = ofPlatform.get(since);

@@ -68,6 +68,16 @@ test.each([
     "mirrors:\n  - {name: a, url: 'http://a/', country: JP}\n  - {name: a, url: 'http://b/', country: JP}\n",
     "nearlayer.yaml:3: mirrors[1].name: a second mirror",
   ],
+  [
+    "mirrors:\n  - {name: a, url: 'http://a/', country: JP, latitude: 35}\n",
+    "nearlayer.yaml:2: mirrors[0].latitude: latitude and longitude go together",
+  ],
+  [
+    "mirrors:\n  - {name: a, url: 'http://a/', country: JP, countries: [Japan]}\n",
+    "mirrors[0].countries[0]: not a country",
+  ],
+  ["mirrors:\n  - {name: a, url: 'http://a/', country: JP, families: [ipv5]}\n", "mirrors[0].families[0]:"],
+  ["mirrorlist: {scheme: https}", "mirrorlist.scheme:"],
   ["a: [\n", "nearlayer.yaml:2:1: not YAML"],
   ["- 1\n", "nearlayer.yaml"],
 ])("%j is refused with file, line, key and reason", (text, message) => {
