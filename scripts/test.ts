@@ -25,7 +25,11 @@ const sections: Readonly<Record<string, Section>> = {
   types: ["Types (tsc)", tool("typescript/bin/tsc"), "--noEmit"],
   unit: ["Unit tests", ...vitest, "--project", "unit"],
   e2e: ["End to end, with real servers and clients", ...vitest, "--project", "e2e"],
+  soak: ["Soak: the same, for much longer", ...vitest, "--project", "soak"],
 };
+
+/** Sections that are run when they are named, and not otherwise. */
+const onDemand: readonly string[] = ["soak"];
 
 async function runSection([title, file, ...args]: Section, folder: string): Promise<Outcome> {
   heading(title);
@@ -85,7 +89,8 @@ async function main(wanted: readonly string[]): Promise<number> {
   try {
     for (const [name, section] of Object.entries(sections)) {
       if (interrupted) break;
-      if (wanted.length === 0 || wanted.includes(name)) outcomes.push(await runSection(section, folder));
+      const isWanted = wanted.length === 0 ? !onDemand.includes(name) : wanted.includes(name);
+      if (isWanted) outcomes.push(await runSection(section, folder));
     }
   } finally {
     await rm(folder, { recursive: true, force: true });

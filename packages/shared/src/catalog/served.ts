@@ -185,8 +185,8 @@ export function placementChangePages(
 /** The newest revisions in which rows were taken out, which no other reader here can tell; 0 when none ever was. */
 export async function readRemovals(catalog: Catalog): Promise<{ readonly images: number; readonly blobs: number }> {
   const rows = await catalog.selectFrom("meta").selectAll().execute();
-  const valueOf = (wanted: string) => Number(rows.find(({ key }) => key === wanted)?.value ?? 0);
-  return { images: valueOf("removedImages"), blobs: valueOf("removedBlobs") };
+  const revisionOf = (wanted: string) => Number(rows.find(({ key }) => key === wanted)?.value ?? 0);
+  return { images: revisionOf("removedImages"), blobs: revisionOf("removedBlobs") };
 }
 
 /** Was this generation, with this very list, made here? What a mirror shows is compared with it. */

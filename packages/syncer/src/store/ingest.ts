@@ -72,12 +72,13 @@ async function receive(
 async function fill(download: Download, wanted: Wanted, give: Give, options: IngestOptions): Promise<number> {
   const resumed = download.offset;
   let received = await fetchRest(download, wanted, give, options);
-  if (download.digest() !== wanted.digest && resumed > 0) {
+  let actual = download.digest();
+  if (actual !== wanted.digest && resumed > 0) {
     // What lay there was spoilt: that is not the source's fault, which gets its chance to give the whole.
     await download.restart();
     received += await fetchRest(download, wanted, give, options);
+    actual = download.digest();
   }
-  const actual = download.digest();
   if (actual !== wanted.digest) {
     await download.restart();
     throw mismatch(wanted, actual);
