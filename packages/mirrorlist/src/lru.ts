@@ -52,8 +52,20 @@ export function createLru<K, V>(max: number, weigh: (value: V) => number = () =>
       return value;
     },
     set(key, value) {
-      remove(key);
-      add(key, value);
+      const known = young.get(key);
+      if (known === undefined) {
+        removeOld(key);
+        add(key, value);
+        return;
+      }
+      const more = weigh(value) - weigh(known);
+      if (more > 0 && youngWeight + more > max / 2) {
+        remove(key);
+        add(key, value);
+        return;
+      }
+      young.set(key, value);
+      youngWeight += more;
     },
     delete: remove,
     get size() {

@@ -25,6 +25,9 @@ export interface LoopDelay {
   readonly max: number;
 }
 
+/** More flags of Node for the mirror list, to find out where time goes: `BENCH_NODE_FLAGS="--cpu-prof"`. */
+const FLAGS = process.env.BENCH_NODE_FLAGS?.split(" ") ?? [];
+
 export async function serve(dir: string, catalog: string, mirrors: readonly BenchMirror[]): Promise<Served> {
   await mkdir(dir, { recursive: true });
   const port = await freePort();
@@ -41,7 +44,7 @@ export async function serve(dir: string, catalog: string, mirrors: readonly Benc
   const daemon: Daemon = await startDaemon({
     name: "mirrorlist",
     dir,
-    command: [node, "--import", preload, bin, "serve", "--config", config],
+    command: [node, ...FLAGS, "--import", preload, bin, "serve", "--config", config],
     env: { BENCH_LOOP_DELAY: delayFile },
     ready: async () => (await fetch(`${url}/v2/`)).status === 200,
     within: 120_000,

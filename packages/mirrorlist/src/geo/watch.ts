@@ -3,7 +3,7 @@ import type { Config } from "@nearlayer/shared/config/schema";
 import { messageOf } from "@nearlayer/shared/errors";
 import type { Logger } from "@nearlayer/shared/log";
 import type { Geo } from "./geo.ts";
-import { attributionsOf, type Database, databaseFiles, locateIn, openDatabase, stampOf } from "./mmdb.ts";
+import { attributionsOf, createLocate, type Database, databaseFiles, openDatabase, stampOf } from "./mmdb.ts";
 
 /** A geo that follows its files. */
 export interface WatchedGeo extends Geo, AsyncDisposable {
@@ -31,6 +31,7 @@ export async function watchMmdbGeo(
 ): Promise<WatchedGeo> {
   let databases: readonly Database[] = await Promise.all(databaseFiles(paths).map(openDatabase));
   let attributions = attributionsOf(databases);
+  let locate = createLocate(databases);
   /** The stamps of files that could not be read, so that each is complained of once. */
   const broken = new Map<string, string>();
 
@@ -56,6 +57,7 @@ export async function watchMmdbGeo(
   function use(next: readonly Database[]): void {
     databases = next;
     attributions = attributionsOf(next);
+    locate = createLocate(next);
   }
 
   async function refresh(): Promise<boolean> {
@@ -75,7 +77,7 @@ export async function watchMmdbGeo(
     }
   })();
   return {
-    locate: (address) => locateIn(databases, address),
+    locate: (address) => locate(address),
     get attributions() {
       return attributions;
     },

@@ -41,7 +41,11 @@ async function answerPull(
 ): Promise<void> {
   const exchange = new Exchange(request, response, admit(request, response));
   try {
-    await guarded(exchange, context, () => answerRegistry(exchange, context, path));
+    try {
+      await answerRegistry(exchange, context, path);
+    } catch (error) {
+      answerFailure(exchange, context, error);
+    }
     await exchange.send();
   } catch (error) {
     // Clients that leave in the middle of a blob.
@@ -51,17 +55,13 @@ async function answerPull(
 }
 
 /** What a handler throws is an answer too. */
-async function guarded(ctx: Ctx, { log }: Context, answer: () => Promise<void>): Promise<void> {
-  try {
-    await answer();
-  } catch (error) {
-    log.error({ err: error }, "a request failed");
-    if (!isNearlayerError(error, "CATALOG_FAILED"))
-      return sendError(ctx, specError("UNKNOWN", "something went wrong here"));
-    // What is not in memory may be in the catalog: nobody knows just now, which is not a 404.
-    ctx.set("Retry-After", "5");
-    sendError(ctx, specError("UNKNOWN", "the catalog cannot be read just now", undefined, 503));
-  }
+function answerFailure(ctx: Ctx, { log }: Context, error: unknown): void {
+  log.error({ err: error }, "a request failed");
+  if (!isNearlayerError(error, "CATALOG_FAILED"))
+    return sendError(ctx, specError("UNKNOWN", "something went wrong here"));
+  // What is not in memory may be in the catalog: nobody knows just now, which is not a 404.
+  ctx.set("Retry-After", "5");
+  sendError(ctx, specError("UNKNOWN", "the catalog cannot be read just now", undefined, 503));
 }
 
 function createPages(context: Context, admit: Admit): RequestListener {
@@ -69,7 +69,11 @@ function createPages(context: Context, admit: Admit): RequestListener {
   app.on("error", (error) => context.log.debug({ err: error }, "an answer broke off"));
   app.use(async (ctx, next) => {
     Object.assign(ctx.state, admit(ctx.req, ctx.res));
-    await guarded(ctx, context, next);
+    try {
+      await next();
+    } catch (error) {
+      answerFailure(ctx, context, error);
+    }
   });
   app.use(pages(context));
   app.use((ctx) => {

@@ -53,6 +53,14 @@ export function createMetrics({ ofProcess = false } = {}): Metrics {
     buckets: BUCKETS,
     registers: [registry],
   });
+  // Of mirrors that are gone the counters go too, and are then made anew.
+  let bindRedirects = memoizeRedirects();
+  function memoizeRedirects() {
+    return memoize((key) => {
+      const [mirror = "", rank = ""] = key.split(" ");
+      return redirects.labels({ mirror, rank: rank.replace(/^netblock.*/, "netblock") });
+    });
+  }
   const bind = memoize((key) => {
     const [kind = "", status = ""] = key.split(" ");
     return { requests: requests.labels(kind, status), durations: durations.labels(kind) };
@@ -68,7 +76,7 @@ export function createMetrics({ ofProcess = false } = {}): Metrics {
       if (isAborted) aborted.inc({ kind });
       if (delivery !== undefined) manifests.inc({ delivery });
       if (mirror === "origin") origin.inc({ reason: rank });
-      else if (mirror !== undefined) redirects.inc({ mirror, rank: rank.replace(/^netblock.*/, "netblock") });
+      else if (mirror !== undefined) bindRedirects(`${mirror} ${rank}`).inc();
       if (failover !== undefined) failovers.inc();
       if (bytes?.() !== undefined) originBytes.inc(bytes());
     },
@@ -78,6 +86,7 @@ export function createMetrics({ ofProcess = false } = {}): Metrics {
     evicted: () => evictions.inc(),
     observe: (sources) => registerGauges(registry, sources),
     keepMirrors(names) {
+      bindRedirects = memoizeRedirects();
       for (const metric of [redirects, probes, looks] as Counter[]) {
         void metric.get().then(({ values }) => {
           for (const { labels } of values) if (!names.has(String(labels.mirror))) metric.remove(labels);

@@ -40,7 +40,12 @@ const PATIENCE = { step: 500, total: 2000 };
 export async function chooseMirror(deps: ChooseDeps, request: LayerRequest): Promise<Choice> {
   const { puller, digest, blob, wanted } = request;
   const failed = deps.failover.ask(puller, digest, wanted);
-  const candidates = candidatesFor(deps, request);
+  const first = failed.times === 0 ? knownFirst(deps, request) : undefined;
+  if (first !== undefined) {
+    deps.failover.sent(puller, digest, first.mirror.url);
+    return { candidate: first, failover: 0 };
+  }
+  const candidates = candidatesFor(deps, request, MAX_CANDIDATES);
   if (failed.times > 0) {
     for (const candidate of candidates) {
       if (failed.mirrors.includes(candidate.mirror.url)) deps.firstUse.doubt(candidate, digest, blob.size);
@@ -53,13 +58,30 @@ export async function chooseMirror(deps: ChooseDeps, request: LayerRequest): Pro
   return { candidate, failover: failed.times };
 }
 
-function candidatesFor({ config, network, now }: ChooseDeps, request: LayerRequest): readonly Candidate[] {
+/** As nearly all requests end: the nearest mirror, when it is known to have the blob. */
+function knownFirst(deps: ChooseDeps, request: LayerRequest): Candidate | undefined {
+  const [first] = candidatesFor(deps, request, 1);
+  const verdict = first && deps.firstUse.remembered(first, request.digest, request.blob.size);
+  return verdict !== undefined && serves(verdict, request.wanted).ok ? first : undefined;
+}
+
+function candidatesFor(
+  { config, network, now }: ChooseDeps,
+  request: LayerRequest,
+  count: number,
+): readonly Candidate[] {
   const { client, digest, blob, httpsOnly } = request;
   const spread = redirectSpread(client, digest);
   const probeAge = maxProbeAge(config.crawler.interval);
   const { scheme } = config.mirrorlist;
   const selection = { client, placements: blob.placements, spread, httpsOnly, scheme, maxProbeAge: probeAge };
-  return nearest(selection, network.mirrors(), now(), MAX_CANDIDATES);
+  return nearest(selection, network.mirrors(), now(), count);
+}
+
+/** What a look has shown, for a request that may be for a part. */
+function serves(verdict: Verdict, wanted: Wanted): Verdict {
+  const isEnough = !verdict.ok || wanted === "whole" || verdict.hasRanges;
+  return isEnough ? verdict : { ok: false, reason: "takes no notice of Range" };
 }
 
 /** Without waiting when what is remembered is enough, else within the patience for looks. */
@@ -68,15 +90,11 @@ async function firstSeen(
   { digest, blob, wanted }: LayerRequest,
   candidates: readonly Candidate[],
 ): Promise<Candidate | undefined> {
-  const serves = (verdict: Verdict): Verdict =>
-    verdict.ok && wanted !== "whole" && !verdict.hasRanges
-      ? { ok: false, reason: "takes no notice of Range" }
-      : verdict;
   const open: Candidate[] = [];
   for (const candidate of candidates) {
     const verdict = firstUse.remembered(candidate, digest, blob.size);
     if (verdict === undefined) open.push(candidate);
-    else if (serves(verdict).ok) {
+    else if (serves(verdict, wanted).ok) {
       if (open.length === 0) return candidate;
       open.push(candidate);
       break;
@@ -84,7 +102,7 @@ async function firstSeen(
     if (open.length === MAX_CHECKS) break;
   }
   const check = async (candidate: Candidate) => {
-    const verdict = serves(await firstUse.check(candidate, digest, blob.size));
+    const verdict = serves(await firstUse.check(candidate, digest, blob.size), wanted);
     if (!verdict.ok)
       log.warn({ mirror: candidate.mirror.name, digest, reason: verdict.reason }, "mirror fails its check");
     return verdict;

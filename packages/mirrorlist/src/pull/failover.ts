@@ -1,7 +1,7 @@
 import type { Digest } from "@nearlayer/shared/digest";
 import type { Repository } from "@nearlayer/shared/reference";
-import { createLru } from "../lru.ts";
 import type { Client } from "../selection/client.ts";
+import { createAttemptTable } from "./attempt-table.ts";
 import { type Attempts, announce, ask, isAwaited, mayRerun, sent, type Wanted } from "./attempts.ts";
 
 /** Who pulls: an address, a program and a repository, as one text. The same layer elsewhere is another pull. */
@@ -39,9 +39,17 @@ export function pullerOf(client: Client, userAgent: string, repository: Reposito
 }
 
 export function createFailover(now: () => number): Failover {
-  const remembered = createLru<string, Attempts>(REMEMBERED);
+  const remembered = createAttemptTable(REMEMBERED);
+  // A request comes twice in a row: a long text is put together once.
+  let [lastPuller, lastDigest, lastKey]: [string, string, string] = ["", "", ""];
+  const keyOf = (puller: Puller, digest: Digest) => {
+    if (puller !== lastPuller || digest !== lastDigest) {
+      [lastPuller, lastDigest, lastKey] = [puller, digest, `${puller} ${digest}`];
+    }
+    return lastKey;
+  };
   const change = (puller: Puller, digest: Digest, how: (attempts: Attempts | undefined) => Attempts) => {
-    const key = `${puller} ${digest}`;
+    const key = keyOf(puller, digest);
     const next = how(remembered.get(key));
     remembered.set(key, next);
     return next;

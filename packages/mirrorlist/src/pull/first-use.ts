@@ -1,4 +1,5 @@
 import type { Digest } from "@nearlayer/shared/digest";
+import type { Platform } from "@nearlayer/shared/platform";
 import { createLru } from "../lru.ts";
 import { describeRequestError } from "../mirrors/agent.ts";
 import type { Candidate } from "../selection/select.ts";
@@ -37,14 +38,26 @@ interface Contact {
   readonly lost?: string;
 }
 
+/** What was seen of a blob under a platform of a mirror, which is known by its URL: one that has moved is another one. */
+interface Seen {
+  readonly platform: Platform;
+  readonly verdict: Verdict;
+  readonly at: number;
+}
+
 const NO_CONTACT: Contact = { answeredAt: 0, lostAt: 0 };
 
 export function createFirstUse(look: Look, now: () => number): FirstUse {
-  const known = createLru<string, { verdict: Verdict; at: number }>(REMEMBERED);
+  const known = createLru<Digest, ReadonlyMap<string, Seen>>(REMEMBERED, (mirrors) => mirrors.size);
   const contacts = new Map<string, Contact>();
   const underWay = new Map<string, Promise<Verdict>>();
   const attended = new Set<string>();
   const contactOf = (url: string) => contacts.get(url) ?? NO_CONTACT;
+
+  const seenOf = ({ mirror, platform }: Candidate, digest: Digest): Seen | undefined => {
+    const seen = known.get(digest)?.get(mirror.url);
+    return seen?.platform === platform ? seen : undefined;
+  };
 
   function lookNow(candidate: Candidate, digest: Digest, size: number): Promise<Verdict> {
     const { url } = candidate.mirror;
@@ -55,7 +68,8 @@ export function createFirstUse(look: Look, now: () => number): FirstUse {
       .then(
         (verdict) => {
           contacts.set(url, { answeredAt: now(), lostAt: contactOf(url).lostAt });
-          known.set(key, { verdict, at: now() });
+          const seen = { platform: candidate.platform, verdict, at: now() };
+          known.set(digest, new Map(known.get(digest)).set(url, seen));
           return verdict;
         },
         (error: unknown): Verdict => {
@@ -85,7 +99,7 @@ export function createFirstUse(look: Look, now: () => number): FirstUse {
       if (lostFor >= UNREACHABLE_MS) lookBeside(candidate, digest, size);
       return { ok: false, reason: lost };
     }
-    const entry = known.get(keyOf(candidate, digest));
+    const entry = seenOf(candidate, digest);
     // What was seen before the mirror went away says nothing about what came back.
     if (entry === undefined || entry.at < lostAt) return undefined;
     if (now() - entry.at >= (entry.verdict.ok ? GOOD_MS : BAD_MS)) return undefined;
@@ -99,11 +113,10 @@ export function createFirstUse(look: Look, now: () => number): FirstUse {
       return remembered(candidate, digest, size) ?? lookNow(candidate, digest, size);
     },
     doubt(candidate, digest, size) {
-      const entry = known.get(keyOf(candidate, digest));
+      const entry = seenOf(candidate, digest);
       if (entry?.verdict.ok && now() - entry.at >= CERTAIN_MS) lookBeside(candidate, digest, size);
     },
   };
 }
 
-/** By URL: a mirror that has moved is another one. */
 const keyOf = ({ mirror, platform }: Candidate, digest: Digest) => `${mirror.url}${platform} ${digest}`;

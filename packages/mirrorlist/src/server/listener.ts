@@ -75,7 +75,13 @@ const MAX_HEADER_BYTES = 16_384;
 
 function httpOptions(): ServerOptions {
   // A missing Host is answered here, with the specification's JSON.
-  return { maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false, connectionsCheckingInterval: 1000 };
+  return {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    requireHostHeader: false,
+    connectionsCheckingInterval: 1000,
+    // A GET without a body needs no stream that is read to its end: a tenth of what Node does for a request.
+    optimizeEmptyRequests: true,
+  };
 }
 
 const contextOf = ({ cert, key }: KeyPair) => ({ cert, key, minVersion: "TLSv1.2" }) as const;

@@ -1,0 +1,136 @@
+import { type Seed, seedOf } from "../selection/rendezvous.ts";
+import type { Attempts } from "./attempts.ts";
+
+/** The attempts of many pullers, by what tells them apart; beyond its size, those that were not used for long go. */
+export interface AttemptTable {
+  get(key: string): Attempts | undefined;
+  set(key: string, attempts: Attempts): void;
+}
+
+/** What is kept of an entry, in words: the two of its key, then the fields in this order. */
+const KEY = 2;
+const COUNTS = ["announced", "pulls", "reruns", "retries", "failed"] as const;
+const FLAGS = KEY + COUNTS.length;
+const SENT_TO = FLAGS + 1;
+/** More mirrors than that are named to nobody. */
+const MAX_SENT_TO = 8;
+const WORDS = SENT_TO + MAX_SENT_TO;
+
+/**
+ * Numbers in typed arrays, about 150 bytes for each of `max`. As objects in a map they would be what the garbage
+ * collector does most for: each lives for seconds, which is neither short nor long.
+ *
+ * Keys are told apart by 64 bits of their hash. Two generations, as in `lru.ts`.
+ */
+export function createAttemptTable(max: number): AttemptTable {
+  const names = createNames();
+  let [young, old] = [createGeneration(Math.ceil(max / 2)), createGeneration(Math.ceil(max / 2))];
+  let [lastKey, lastSeed]: [string, Seed] = ["", seedOf("")];
+  const seedFor = (key: string): Seed => {
+    // A request asks and then says where it was sent.
+    if (key !== lastKey) [lastKey, lastSeed] = [key, seedOf(key)];
+    return lastSeed;
+  };
+  return {
+    get(key) {
+      const seed = seedFor(key);
+      return young.read(seed, names) ?? old.read(seed, names);
+    },
+    set(key, attempts) {
+      const seed = seedFor(key);
+      if (young.write(seed, attempts, names)) return;
+      [young, old] = [old, young];
+      young.clear();
+      young.write(seed, attempts, names);
+    },
+  };
+}
+
+function createGeneration(capacity: number) {
+  let slots = 16;
+  while (slots < capacity * 2) slots *= 2;
+  const index = new Uint32Array(slots); // entry + 1; 0 is empty
+  const words = new Uint32Array(capacity * WORDS);
+  /** Two for each entry: `countedUntil` and `keptUntil`. */
+  const times = new Float64Array(capacity * 2);
+  let count = 0;
+
+  const find = ([a, b]: Seed): number => {
+    let slot = a & (slots - 1);
+    for (;;) {
+      const entry = (index[slot] ?? 0) - 1;
+      if (entry < 0 || (words[entry * WORDS] === a && words[entry * WORDS + 1] === b)) return slot;
+      slot = (slot + 1) & (slots - 1);
+    }
+  };
+  return {
+    clear() {
+      index.fill(0);
+      count = 0;
+    },
+    read(seed: Seed, names: Names): Attempts | undefined {
+      const entry = (index[find(seed)] ?? 0) - 1;
+      if (entry < 0) return undefined;
+      const at = entry * WORDS;
+      const word = (offset: number) => words[at + offset] ?? 0;
+      const flags = word(FLAGS);
+      const sentTo: string[] = [];
+      for (let each = SENT_TO; each < WORDS && word(each) > 0; each += 1) sentTo.push(names.nameOf(word(each)));
+      return {
+        announced: word(KEY),
+        pulls: word(KEY + 1),
+        reruns: word(KEY + 2),
+        retries: word(KEY + 3),
+        failed: word(KEY + 4),
+        isCrowd: (flags & 1) !== 0,
+        isUnannounced: (flags & 2) !== 0,
+        sentTo,
+        countedUntil: times[entry * 2] ?? 0,
+        keptUntil: times[entry * 2 + 1] ?? 0,
+      };
+    },
+    /** False when there is no room for another one. */
+    write(seed: Seed, attempts: Attempts, names: Names): boolean {
+      const slot = find(seed);
+      let entry = (index[slot] ?? 0) - 1;
+      if (entry < 0) {
+        if (count === capacity) return false;
+        entry = count++;
+        index[slot] = entry + 1;
+      }
+      const at = entry * WORDS;
+      [words[at], words[at + 1]] = seed;
+      for (const [offset, name] of COUNTS.entries()) words[at + KEY + offset] = attempts[name];
+      words[at + FLAGS] = (attempts.isCrowd ? 1 : 0) | (attempts.isUnannounced ? 2 : 0);
+      for (let each = 0; each < MAX_SENT_TO; each += 1) {
+        const name = attempts.sentTo[each];
+        words[at + SENT_TO + each] = name === undefined ? 0 : names.numberOf(name);
+      }
+      times[entry * 2] = attempts.countedUntil;
+      times[entry * 2 + 1] = attempts.keptUntil;
+      return true;
+    },
+  };
+}
+
+interface Names {
+  /** 1 or more. */
+  numberOf(name: string): number;
+  nameOf(number: number): string;
+}
+
+/** The mirrors' URLs, which are few, by numbers. */
+function createNames(): Names {
+  const names: string[] = [""];
+  const numbers = new Map<string, number>();
+  return {
+    numberOf(name) {
+      const known = numbers.get(name);
+      if (known !== undefined) return known;
+      const number = names.push(name) - 1;
+      numbers.set(name, number);
+      return number;
+    },
+    nameOf: (number) => names[number] ?? "",
+  };
+}
