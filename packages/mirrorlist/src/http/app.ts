@@ -57,8 +57,10 @@ async function answerPull(
 /** What a handler throws is an answer too. */
 function answerFailure(ctx: Ctx, { log }: Context, error: unknown): void {
   log.error({ err: error }, "a request failed");
-  if (!isNearlayerError(error, "CATALOG_FAILED"))
-    return sendError(ctx, specError("UNKNOWN", "something went wrong here"));
+  if (!isNearlayerError(error, "CATALOG_FAILED")) {
+    sendError(ctx, specError("UNKNOWN", "something went wrong here"));
+    return;
+  }
   // What is not in memory may be in the catalog: nobody knows just now, which is not a 404.
   ctx.set("Retry-After", "5");
   sendError(ctx, specError("UNKNOWN", "the catalog cannot be read just now", undefined, 503));
