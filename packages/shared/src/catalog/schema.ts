@@ -2,6 +2,7 @@ import type { ColumnType, Generated } from "kysely";
 import type { Digest, Hex } from "../digest.ts";
 import type { Platform } from "../platform.ts";
 import type { Repository, Tag } from "../reference.ts";
+import type { NetworkSchema } from "./schema-network.ts";
 
 /**
  * The tables of the catalog. Sizes are in bytes, times are ISO 8601 in UTC. What a published generation holds is
@@ -10,7 +11,7 @@ import type { Repository, Tag } from "../reference.ts";
  * The `revision` of a row is the one in which it was last changed for the mirror list, which asks for what is newer than
  * what it has. Writers stamp it with `pendingRevision`.
  */
-export interface CatalogSchema {
+export interface CatalogSchema extends NetworkSchema {
   repository: { name: Repository };
   /** `missing` counts the complete listings in a row that the tag was not in; it is removed after two. */
   tag: { repository: Repository; name: Tag; digest: Digest; missing: Generated<number>; revision: Generated<number> };
@@ -63,7 +64,10 @@ export interface CatalogSchema {
   /**
    * `revision` counts the changes that the mirror list must notice; `removedImages` and `removedBlobs` are the newest one
    * in which rows were taken out: of `tag` and `repository_manifest`, and of `blob`. `referrersApi` is 1 when the source was seen to have
-   * one, 0 when it was seen to have none.
+   * one, 0 when it was seen to have none. `mirrorRevision` counts the changes of `mirror`.
    */
-  meta: { key: "revision" | "removedImages" | "removedBlobs" | "referrersApi"; value: Generated<number> };
+  meta: {
+    key: "revision" | "removedImages" | "removedBlobs" | "referrersApi" | "mirrorRevision";
+    value: Generated<number>;
+  };
 }
