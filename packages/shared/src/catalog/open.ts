@@ -10,8 +10,17 @@ import { sqliteDialect } from "./sqlite.ts";
 /** The catalog: what is published, where, since when. Dispose of it to close it. */
 export type Catalog = Kysely<CatalogSchema>;
 
+/**
+ * What changes are counted for: `revision` for what is published, `mirrorRevision` for the mirrors. Each has watchers of
+ * its own.
+ */
+export type RevisionKey = "revision" | "mirrorRevision";
+
 /** Where PostgreSQL tells of a new revision; the payload is its number. */
-export const REVISION_CHANNEL = "nearlayer_revision";
+export const REVISION_CHANNELS: Readonly<Record<RevisionKey, string>> = {
+  revision: "nearlayer_revision",
+  mirrorRevision: "nearlayer_mirror_revision",
+};
 
 /**
  * Opens the catalog and brings its schema up to date. `location` is a file (SQLite; made when missing) or a PostgreSQL
@@ -42,8 +51,8 @@ function connect(dialect: Dialect): Catalog {
 }
 
 /** The number of changes so far that a mirror list must notice. */
-export async function readRevision(catalog: Catalog): Promise<number> {
-  const row = await catalog.selectFrom("meta").select("value").where("key", "=", "revision").executeTakeFirstOrThrow();
+export async function readRevision(catalog: Catalog, key: RevisionKey = "revision"): Promise<number> {
+  const row = await catalog.selectFrom("meta").select("value").where("key", "=", key).executeTakeFirstOrThrow();
   return row.value;
 }
 
@@ -51,8 +60,8 @@ export async function readRevision(catalog: Catalog): Promise<number> {
  * What to stamp on the rows that a transaction changes: the revision that it will have made once it is committed, or,
  * when it has been made already, the one after it. A row that is read once too often does no harm.
  */
-export async function pendingRevision(transaction: Catalog): Promise<number> {
-  return (await readRevision(transaction)) + 1;
+export async function pendingRevision(transaction: Catalog, key: RevisionKey = "revision"): Promise<number> {
+  return (await readRevision(transaction, key)) + 1;
 }
 
 /** Says, as part of a transaction, that rows were taken out, which no stamp can tell. The mirror list reads all again. */
@@ -66,16 +75,16 @@ export async function noteRemoval(transaction: Catalog, of: "removedImages" | "r
 }
 
 /** Says, as part of a transaction, that the mirror list has something new to read. */
-export async function bumpRevision(transaction: Catalog): Promise<void> {
+export async function bumpRevision(transaction: Catalog, key: RevisionKey = "revision"): Promise<void> {
   const next = { value: sql<number>`value + 1` };
   if (!(transaction.getExecutor().adapter instanceof PostgresAdapter)) {
-    await transaction.updateTable("meta").set(next).where("key", "=", "revision").execute();
+    await transaction.updateTable("meta").set(next).where("key", "=", key).execute();
     return;
   }
   // Sent when the transaction is committed, and never when it is not.
   await transaction
-    .with("bumped", (e) => e.updateTable("meta").set(next).where("key", "=", "revision").returning("value"))
+    .with("bumped", (e) => e.updateTable("meta").set(next).where("key", "=", key).returning("value"))
     .selectFrom("bumped")
-    .select(sql`pg_notify(${REVISION_CHANNEL}, value::text)`.as("sent"))
+    .select(sql`pg_notify(${REVISION_CHANNELS[key]}, value::text)`.as("sent"))
     .execute();
 }

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { REVISION_CHANNEL } from "./open.ts";
+import { REVISION_CHANNELS, type RevisionKey } from "./open.ts";
 import { connectionOptions } from "./postgres-connection.ts";
 import type { RevisionListener } from "./watch.ts";
 
@@ -11,7 +11,7 @@ const LONGEST_PAUSE_MS = 10_000;
  * Listens on a connection of its own, made anew whenever it breaks. `wake` is called for each notification, and when
  * the connection begins or ends, since what happened in between was told to nobody.
  */
-export function listenForRevisions(location: string, wake: () => void): RevisionListener {
+export function listenForRevisions(location: string, key: RevisionKey, wake: () => void): RevisionListener {
   let isStopped = false;
   let pauseMs = FIRST_PAUSE_MS;
   let timer: NodeJS.Timeout | undefined;
@@ -35,7 +35,7 @@ export function listenForRevisions(location: string, wake: () => void): Revision
     client.on("notification", wake).on("error", over).on("end", over);
     try {
       await client.connect();
-      await client.query(`listen ${REVISION_CHANNEL}`);
+      await client.query(`listen ${REVISION_CHANNELS[key]}`);
     } catch {
       // The watch's own query meets the same failure, and reports it.
       over();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isPostgres } from "../config/load.ts";
-import { type Catalog, readRevision } from "./open.ts";
+import { type Catalog, type RevisionKey, readRevision } from "./open.ts";
 import { listenForRevisions } from "./postgres-listener.ts";
 
 /** How often SQLite is asked: one row, some ten microseconds. PostgreSQL is asked as often while it cannot tell us. */
@@ -13,6 +13,8 @@ const SAFETY_POLL_MS = 5_000;
 export type CatalogState = { readonly ok: true } | { readonly ok: false; readonly error: unknown };
 
 export interface RevisionWatchOptions {
+  /** Which changes are watched; by default those of what is published. */
+  readonly of?: RevisionKey;
   /** The revision that is known already; without it, the first one that is read is told too. */
   readonly after?: number;
   /**
@@ -37,16 +39,16 @@ export interface RevisionListener extends AsyncDisposable {
  * goes on when the database goes away, and is right again when that is back. Disposed of, it calls nobody any more.
  */
 export function watchRevision(catalog: Catalog, location: string, options: RevisionWatchOptions): AsyncDisposable {
-  const { onChange, onState, safetyPollMs = SAFETY_POLL_MS } = options;
+  const { of = "revision", onChange, onState, safetyPollMs = SAFETY_POLL_MS } = options;
   const stop = new AbortController();
   let wake = new AbortController();
-  const listener = isPostgres(location) ? listenForRevisions(location, () => wake.abort()) : undefined;
+  const listener = isPostgres(location) ? listenForRevisions(location, of, () => wake.abort()) : undefined;
   let known = options.after;
   let isReadable = true;
 
   const look = async () => {
     try {
-      const revision = await readRevision(catalog);
+      const revision = await readRevision(catalog, of);
       if (stop.signal.aborted) return;
       if (revision !== known) await onChange(revision);
       known = revision;

@@ -8,6 +8,8 @@ import { imagesContract } from "./images.contract.ts";
 import { knownContract } from "./known.contract.ts";
 import { listingContract } from "./listing.contract.ts";
 import { migrationsContract } from "./migrations.contract.ts";
+import { mirrorStatesContract } from "./mirror-states.contract.ts";
+import { mirrorsContract } from "./mirrors.contract.ts";
 import { processesContract } from "./processes.contract.ts";
 import { removalContract } from "./removal.contract.ts";
 import { servedContract } from "./served.contract.ts";
@@ -49,6 +51,8 @@ const PARTS: Readonly<Record<string, ContractPart>> = {
   listing: listingContract,
   removal: removalContract,
   served: servedContract,
+  mirrors: mirrorsContract,
+  "states of mirrors": mirrorStatesContract,
   processes: processesContract,
   watch: watchContract,
 };
