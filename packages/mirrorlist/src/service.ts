@@ -12,7 +12,7 @@ import type { AppDeps, Readiness } from "./http/deps.ts";
 import { countLooks } from "./metrics/looks.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { createMirrorAgent } from "./mirrors/agent.ts";
-import { createNetwork } from "./mirrors/network.ts";
+import { followNetwork } from "./mirrors/follow.ts";
 import { createFailover } from "./pull/failover.ts";
 import { createFirstUse } from "./pull/first-use.ts";
 import { createLook } from "./pull/look.ts";
@@ -52,7 +52,8 @@ export async function startService(config: Config, log: Logger): Promise<Service
   await failWhenBusy(catalog);
   const watch = cleanup.use(await watchCatalog(cleanup.use(await openCatalog(config.catalog)), config.catalog, log));
   const agent = cleanup.use(createMirrorAgent());
-  const network = createNetwork(config.mirrors);
+  const followed = cleanup.use(await followNetwork(catalog, config.catalog, config.mirrors, log, metrics.keepMirrors));
+  const { network } = followed;
   const running = { config };
   const means = {
     agent,
@@ -102,8 +103,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
       const nextAnswer = createApp(nextDeps).callback();
       const before = running.config;
       running.config = next;
-      network.replace(next.mirrors);
-      metrics.keepMirrors(new Set(next.mirrors.map(({ name }) => name)));
+      await followed.declare(next.mirrors);
       if (isOtherSigners(before, next)) network.forgetConditions();
       const round = crawler.runNow();
       // By a shorter interval all that was seen would be too old at once.

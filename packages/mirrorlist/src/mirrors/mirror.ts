@@ -1,3 +1,4 @@
+import type { MirrorState } from "@nearlayer/shared/catalog/schema-network";
 import type { DeclaredMirror } from "@nearlayer/shared/config/schema";
 import type { Platform } from "@nearlayer/shared/platform";
 import { centroidOf } from "../geo/centroids.ts";
@@ -6,8 +7,19 @@ import type { Position } from "../selection/position.ts";
 import { type Seed, seedOf } from "../selection/rendezvous.ts";
 import type { Probe } from "./probe.ts";
 
+/** How a mirror stands in the network, as the catalog knows it. */
+export interface MirrorStatus {
+  /** Whether the operator's file declares it, or it has opted in by itself. */
+  readonly declaredBy: "operator" | "mirror";
+  readonly state: MirrorState;
+  /** Why it is in that state, a clause for people. */
+  readonly reason: string;
+  /** Since when, ISO 8601; empty when nobody has written it down. */
+  readonly stateSince: string;
+}
+
 /** A mirror as selection sees it: what was declared of it, and what the crawler has seen of it. Immutable. */
-export interface Mirror {
+export interface Mirror extends MirrorStatus {
   readonly name: string;
   /** The base URL, with a slash at its end; a blob's name in `pub/` is appended to it. */
   readonly url: string;
@@ -26,6 +38,7 @@ export interface Mirror {
   readonly netblocks: readonly Netblock[];
   /** Serves the clients of its netblocks alone. */
   readonly private: boolean;
+  /** By the operator: in the file, or by command. */
   readonly disabled: boolean;
   readonly allowPrivateAddress: boolean;
   readonly seed: Seed;
@@ -33,9 +46,17 @@ export interface Mirror {
   readonly probes: ReadonlyMap<Platform, Probe>;
 }
 
-/** A mirror of which nothing is known yet but what was declared. */
-export function mirrorOf(declared: DeclaredMirror): Mirror {
+/** A mirror that takes part without a catalog that knows it. */
+const ACTIVE: MirrorStatus = { declaredBy: "operator", state: "active", reason: "", stateSince: "" };
+
+/** A mirror of which nothing is known yet but what was declared, and how it stands. */
+export function mirrorOf(declared: DeclaredMirror, status: MirrorStatus = ACTIVE): Mirror {
+  const disabled = declared.disabled || status.state === "disabled";
   return {
+    declaredBy: status.declaredBy,
+    state: disabled ? "disabled" : status.state,
+    reason: status.reason,
+    stateSince: status.stateSince,
     name: declared.name,
     url: declared.url,
     country: declared.country,
@@ -47,7 +68,7 @@ export function mirrorOf(declared: DeclaredMirror): Mirror {
     asn: declared.asn,
     netblocks: declared.netblocks.map(parseNetblock),
     private: declared.private,
-    disabled: declared.disabled,
+    disabled,
     allowPrivateAddress: declared.allowPrivateAddress,
     seed: seedOf(declared.name),
     probes: new Map(),

@@ -51,7 +51,7 @@ function layOut(mirrors: readonly Mirror[]): Layout {
 
 const DECLARED = [
   ...(["name", "url", "country", "bandwidth", "asn", "private", "disabled"] as const),
-  ...(["seed", "netblocks", "position", "countries", "families"] as const),
+  ...(["state", "reason", "seed", "netblocks", "position", "countries", "families"] as const),
 ];
 
 /** Have the mirrors been declared as those of the layout, down to the very objects? */

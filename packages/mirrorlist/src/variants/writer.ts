@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
-import { isBusy, putVariants, type VariantRecord } from "@nearlayer/shared/catalog/variants";
+import { putVariants, type VariantRecord } from "@nearlayer/shared/catalog/variants";
+import { whenFree } from "../when-free.ts";
 
 /** How long a writer waits for its turn; after that the client gets the original, which is always right. */
 const WRITE_MS = 2000;
-const RETRY_MS = 20;
 
 /** Writes a variant down; resolves when it is in the catalog, and rejects when it is not. */
 export type PutVariant = (record: VariantRecord) => Promise<void>;
@@ -18,24 +17,8 @@ export function createVariantWriter(catalog: Catalog): PutVariant {
     written ??= new Promise((resolve) => setImmediate(resolve)).then(() => {
       const records = batch;
       [batch, written] = [[], undefined];
-      return putWhenFree(catalog, records);
+      return whenFree(() => putVariants(catalog, records), WRITE_MS);
     });
     return written;
   };
-}
-
-/**
- * SQLite has one writer at a time, and waiting inside it would hold up every request: the connection that is given
- * does not wait, and the waiting is done here.
- */
-async function putWhenFree(catalog: Catalog, records: readonly VariantRecord[]): Promise<void> {
-  const deadline = performance.now() + WRITE_MS;
-  for (;;) {
-    try {
-      return await putVariants(catalog, records);
-    } catch (error) {
-      if (!isBusy(error) || performance.now() > deadline) throw error;
-      await sleep(RETRY_MS);
-    }
-  }
 }

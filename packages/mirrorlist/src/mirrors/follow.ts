@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ensureDeclared } from "@nearlayer/shared/catalog/mirror-declared";
+import { readMirrors } from "@nearlayer/shared/catalog/mirrors";
+import type { Catalog } from "@nearlayer/shared/catalog/open";
+import { watchRevision } from "@nearlayer/shared/catalog/watch";
+import type { DeclaredMirror } from "@nearlayer/shared/config/schema";
+import { messageOf } from "@nearlayer/shared/errors";
+import type { Logger } from "@nearlayer/shared/log";
+import { whenFree } from "../when-free.ts";
+import { createNetwork, type Network } from "./network.ts";
+
+/** How long one attempt to write waits for other writers, and how long it is until the next attempt. */
+const WRITE_MS = 5000;
+const RETRY_MS = 5000;
+
+/** The network, kept as the catalog has it: what any instance or command changes is here within a second. */
+export interface FollowedNetwork extends AsyncDisposable {
+  readonly network: Network;
+  /**
+   * The operator's file has changed: it counts from now on. The catalog is told too, now or, when it is out of reach,
+   * as soon as it can be.
+   */
+  declare(declared: readonly DeclaredMirror[]): Promise<void>;
+}
+
+/**
+ * Reads the mirrors, brings the rows of those that are declared in line with the file, and watches. While the catalog is
+ * out of reach, the network stays as it is. `catalog` must be one that does not wait (`failWhenBusy`); `onNames` is
+ * called when other mirrors take part.
+ */
+export async function followNetwork(
+  catalog: Catalog,
+  location: string,
+  declared: readonly DeclaredMirror[],
+  log: Logger,
+  onNames: (names: ReadonlySet<string>) => void = () => undefined,
+): Promise<FollowedNetwork> {
+  const stop = new AbortController();
+  const rows = keepDeclared(catalog, declared, stop.signal, log);
+  await rows.attempt();
+  const first = await readMirrors(catalog);
+  const network = createNetwork(declared, first);
+  let { revision } = first;
+  const change = (work: () => void) => {
+    const before = namesOf(network);
+    work();
+    const names = namesOf(network);
+    if (before.symmetricDifference(names).size > 0) onNames(names);
+  };
+  const watch = watchRevision(catalog, location, {
+    of: "mirrorRevision",
+    after: revision,
+    onChange: async () => {
+      const read = await readMirrors(catalog, revision);
+      revision = read.revision;
+      change(() => network.follow(read));
+    },
+  });
+  return {
+    network,
+    async declare(next) {
+      change(() => network.replace(next));
+      rows.want(next);
+      await rows.attempt();
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await watch[Symbol.asyncDispose]();
+      await rows.ended();
+    },
+  };
+}
+
+const namesOf = (network: Network) => new Set(network.mirrors().map(({ name }) => name));
+
+/** Brings the rows of declared mirrors in line with the file: now, or later when the catalog cannot be written. */
+function keepDeclared(catalog: Catalog, declared: readonly DeclaredMirror[], stop: AbortSignal, log: Logger) {
+  let wanted = declared;
+  let isRetrying = false;
+  // One after the other, so that what is wanted last is written last.
+  let turns: Promise<unknown> = Promise.resolve();
+  let retries: Promise<void> = Promise.resolve();
+
+  const write = async (): Promise<boolean> => {
+    const at = new Date().toISOString();
+    try {
+      const { replaced, removed } = await whenFree(() => ensureDeclared(catalog, wanted, at), WRITE_MS);
+      for (const mirror of replaced)
+        log.warn({ mirror }, "declared under the name of a mirror that had opted in: replaced");
+      for (const mirror of removed) log.info({ mirror }, "no longer declared: removed");
+      return true;
+    } catch (error) {
+      if (!stop.aborted) log.warn({ reason: messageOf(error) }, "the declared mirrors are not in the catalog yet");
+      return false;
+    }
+  };
+  const inTurn = () => {
+    const result = turns.then(write);
+    turns = result;
+    return result;
+  };
+  const retry = async () => {
+    while (!stop.aborted) {
+      await sleep(RETRY_MS, undefined, { signal: stop, ref: false }).catch(() => undefined);
+      if (stop.aborted || (await inTurn())) break;
+    }
+    isRetrying = false;
+  };
+  return {
+    want(next: readonly DeclaredMirror[]): void {
+      wanted = next;
+    },
+    async attempt(): Promise<void> {
+      if ((await inTurn()) || isRetrying || stop.aborted) return;
+      isRetrying = true;
+      retries = retry();
+    },
+    async ended(): Promise<void> {
+      await retries;
+      await turns;
+    },
+  };
+}
