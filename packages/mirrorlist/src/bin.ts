@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { runMain } from "@nearlayer/shared/cli";
+import { checkConfig, summarizeConfigCheck } from "@nearlayer/shared/config/check";
 import { loadConfig } from "@nearlayer/shared/config/load";
 import { EXIT, type ExitCode } from "@nearlayer/shared/exit";
 import { parseReference } from "@nearlayer/shared/reference";
@@ -63,6 +64,15 @@ function createProgram(end: (code: ExitCode) => void): Command {
     .argument("<name>")
     .action((name: string) => show(showMirror(config(), name), (found) => JSON.stringify(found, undefined, 2)));
 
+  program
+    .command("check-config")
+    .description("check the configuration whole, and do nothing else; exit code 1 when something in it is wrong")
+    .action(() => {
+      const result = checkConfig(program.opts<GlobalOptions>().config);
+      show(result, summarizeConfigCheck);
+      if (!result.ok) end(EXIT.USAGE);
+    });
+
   return program;
 }
 
@@ -83,6 +93,7 @@ Examples:
   mirrorlist crawl
   mirrorlist mirror list
   mirrorlist explain fedora/app:40 --ip 203.0.113.7
+  mirrorlist check-config --config /etc/nearlayer/nearlayer.yaml
   mirrorlist --json crawl | jq '.mirrors[].name'
 
 Exit codes: 0 all well, 1 wrong use or configuration (each mistake with its file and

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { isMap, LineCounter, parseDocument } from "yaml";
-import type { z } from "zod";
 import { messageOf, NearlayerError } from "../errors.ts";
 import { type Config, configSchema, type SourceConfig } from "./schema.ts";
 
@@ -12,10 +11,11 @@ const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
  * for everything that is wrong: file, line, key and reason.
  */
 export function loadConfig(file: string): Config {
-  return resolvePaths(parseConfig(readText(file), file), dirname(resolve(file)));
+  return resolvePaths(parseConfig(readConfigText(file), file), dirname(resolve(file)));
 }
 
-function readText(file: string): string {
+/** The text of a configuration file. Throws CONFIG_INVALID when it cannot be read. */
+export function readConfigText(file: string): string {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -29,17 +29,41 @@ function readText(file: string): string {
   return text;
 }
 
+/** One thing that is wrong with a configuration. */
+export interface ConfigMistake {
+  readonly file: string;
+  /** Counted from 1; absent where nothing in the file is to blame, such as a section that is missing. */
+  readonly line?: number;
+  /** Of what is no YAML. */
+  readonly column?: number;
+  /** `mirrors[0].url`; empty where the file is no YAML, or no mapping. */
+  readonly key: string;
+  readonly reason: string;
+}
+
+/** A configuration, or all that is wrong with it. */
+export type ReadConfig =
+  | { readonly config: Config; readonly mistakes: readonly [] }
+  | { readonly config?: undefined; readonly mistakes: readonly ConfigMistake[] };
+
 /** Checks the text of a configuration; `file` is only for the messages, and paths stay as they are written. */
 export function parseConfig(text: string, file: string): Config {
+  const { config, mistakes } = readConfig(text, file);
+  if (config !== undefined) return config;
+  throw new NearlayerError("CONFIG_INVALID", mistakes.map(formatMistake).join("\n"));
+}
+
+/** As `parseConfig`, but tells what is wrong as data. */
+export function readConfig(text: string, file: string): ReadConfig {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const broken = document.errors[0];
   if (broken) {
-    const { line, col } = lineCounter.linePos(broken.pos[0]);
-    throw new NearlayerError("CONFIG_INVALID", `${file}:${line}:${col}: not YAML: ${broken.message}`);
+    const { line, col: column } = lineCounter.linePos(broken.pos[0]);
+    return { mistakes: [{ file, line, column, key: "", reason: `not YAML: ${broken.message}` }] };
   }
   const result = configSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
-  if (result.success) return result.data;
+  if (result.success) return { config: result.data, mistakes: [] };
   const lineOf = (path: readonly PropertyKey[]): number | undefined => {
     // A key that is missing has no place of its own: its parent's is the nearest.
     for (let depth = path.length; depth > 0; depth--) {
@@ -51,21 +75,23 @@ export function parseConfig(text: string, file: string): Config {
     }
     return undefined;
   };
-  const lines = result.error.issues.flatMap((issue) => describe(issue, file, lineOf));
-  throw new NearlayerError("CONFIG_INVALID", lines.join("\n"));
+  const at = (path: readonly PropertyKey[], reason: string): ConfigMistake => {
+    const line = lineOf(path);
+    return { file, ...(line === undefined ? {} : { line }), key: formatPath(path), reason };
+  };
+  return {
+    mistakes: result.error.issues.flatMap((issue) =>
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((key) => at([...issue.path, key], "unknown key"))
+        : [at(issue.path, issue.message)],
+    ),
+  };
 }
 
-function describe(
-  issue: z.core.$ZodIssue,
-  file: string,
-  lineOf: (path: readonly PropertyKey[]) => number | undefined,
-): string[] {
-  const at = (path: readonly PropertyKey[], reason: string) => {
-    const line = lineOf(path);
-    return `${file}${line === undefined ? "" : `:${line}`}: ${path.length === 0 ? "" : `${formatPath(path)}: `}${reason}`;
-  };
-  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => at([...issue.path, key], "unknown key"));
-  return [at(issue.path, issue.message)];
+/** `FILE:LINE: KEY: REASON`, as far as there is a line and a key. */
+export function formatMistake({ file, line, column, key, reason }: ConfigMistake): string {
+  const place = [file, line, column].filter((part) => part !== undefined).join(":");
+  return `${place}: ${key === "" ? "" : `${key}: `}${reason}`;
 }
 
 function formatPath(path: readonly PropertyKey[]): string {

@@ -2,6 +2,7 @@ import { loadConfig } from "@nearlayer/shared/config/load";
 import type { ExitCode } from "@nearlayer/shared/exit";
 import { Command } from "commander";
 import type { Run } from "../commands/run.ts";
+import { registerCheckConfig } from "./check-config.ts";
 import { type Cli, examples } from "./command.ts";
 import { registerGc } from "./gc.ts";
 import { registerKey } from "./key.ts";
@@ -66,5 +67,6 @@ export function createProgram(run: Run, end: (code: ExitCode) => void): Command 
   registerStoreFill(cli);
   registerStoreLook(cli);
   registerKey(cli);
+  registerCheckConfig(cli);
   return program;
 }
