@@ -1,10 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { connect } from "node:net";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { syncer } from "../nearlayer.ts";
 import { type AccessLog, accessLog } from "../process/access-log.ts";
 import { type Daemon, startDaemon } from "../process/daemon.ts";
 import { freePort } from "../process/ports.ts";
+import { expectOk, runOk } from "../process/run.ts";
 
 /** One rsync module: a folder under a name. */
 export interface RsyncModule {
@@ -47,9 +50,35 @@ export interface RsyncDaemonOptions {
 
 export async function startRsyncDaemon({ dir, modules, ...rest }: RsyncDaemonOptions): Promise<RsyncDaemon> {
   const port = rest.port ?? (await freePort());
+  return launch(dir, rsyncdConfig(modules), port);
+}
+
+export interface MasterOptions {
+  readonly dir: string;
+  /** The configuration of a syncer. */
+  readonly config: string;
+  readonly port?: number;
+  /** More arguments of `syncer rsyncd-config`. */
+  readonly args?: readonly string[];
+}
+
+/** A master: a daemon with the configuration that `syncer rsyncd-config` writes. */
+export async function startMaster({ dir, config, args = [], ...rest }: MasterOptions): Promise<RsyncDaemon> {
+  const port = rest.port ?? (await freePort());
+  const here = ["--address", "127.0.0.1", "--port", String(port), "--lock-folder", dir];
+  const { username, uid } = userInfo();
+  const group = (await runOk("id", ["-gn"])).stdout.trim();
+  const unprivileged = uid === 0 ? [] : ["--no-chroot", "--user", username, "--group", group];
+  const { stdout } = expectOk(await syncer(config, ["rsyncd-config", ...here, ...unprivileged, ...args]));
+  return launch(dir, stdout, port);
+}
+
+async function launch(dir: string, text: string, port: number): Promise<RsyncDaemon> {
   const file = join(dir, "transfers.log");
   const config = join(dir, "rsyncd.conf");
-  await writeFile(config, rsyncdConfig(file, modules));
+  // What stands before the first module is for all of them.
+  const logging = [`log file = ${file}`, "transfer logging = yes", "log format = transfer %o %l %b %m %f"];
+  await writeFile(config, `${[...logging, text].join("\n")}\n`);
   const daemon = await startDaemon({
     name: "rsyncd",
     dir,
@@ -61,16 +90,14 @@ export async function startRsyncDaemon({ dir, modules, ...rest }: RsyncDaemonOpt
   return { ...daemon, url: `rsync://127.0.0.1:${port}/`, port, transfers };
 }
 
-function rsyncdConfig(logFile: string, modules: readonly RsyncModule[]): string {
+function rsyncdConfig(modules: readonly RsyncModule[]): string {
   const owner = process.getuid?.() === 0 ? ["uid = root", "gid = root"] : [];
-  const general = ["use chroot = no", ...owner, `log file = ${logFile}`, "max verbosity = 2", "reverse lookup = no"];
+  const general = ["use chroot = no", ...owner, "max verbosity = 2", "reverse lookup = no"];
   const sections = modules.flatMap((module) => [
     `[${module.name}]`,
     `path = ${module.path}`,
     `read only = ${module.readOnly === false || module.writeOnly === true ? "no" : "yes"}`,
     ...(module.writeOnly === true ? ["write only = yes", "list = no"] : []),
-    "transfer logging = yes",
-    "log format = transfer %o %l %b %m %f",
     ...(module.settings ?? []),
   ]);
   return `${[...general, ...sections].join("\n")}\n`;

@@ -7,6 +7,7 @@ import { type Cli, examples } from "./command.ts";
 import { registerGc } from "./gc.ts";
 import { registerKey } from "./key.ts";
 import { registerPublish } from "./publish.ts";
+import { registerRsyncdConfig } from "./rsyncd-config.ts";
 import { registerStoreFill } from "./store-fill.ts";
 import { registerStoreLook } from "./store-look.ts";
 import { registerSync } from "./sync.ts";
@@ -68,5 +69,6 @@ export function createProgram(run: Run, end: (code: ExitCode) => void): Command 
   registerStoreLook(cli);
   registerKey(cli);
   registerCheckConfig(cli);
+  registerRsyncdConfig(cli);
   return program;
 }
