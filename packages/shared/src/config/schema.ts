@@ -93,6 +93,8 @@ const source = z
     concurrency: z.int().min(1).max(256).default(16),
     /** How long the registry may take to begin an answer, and how long it may pause within one. */
     timeout: duration.default(30_000),
+    /** How many bytes per second a body must bring, over any minute; 0 lets a source drip for ever. */
+    minSpeed: z.int().min(0).default(1000),
     /** How many times a request that failed in passing is made again. */
     retries: z.int().min(0).max(20).default(4),
     username: z.string().min(1).optional(),

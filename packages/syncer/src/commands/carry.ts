@@ -8,16 +8,26 @@ import { storeBlobPath } from "@nearlayer/shared/tree";
 import PQueue from "p-queue";
 import type { PlannedBlob, PlannedImage } from "../plan/plan.ts";
 import { linkBlob } from "../publish/tree.ts";
+import { readBounded } from "../source/body.ts";
 import { MAX_CONFIG_BYTES, type SourceImage } from "../source/image.ts";
 import type { Source } from "../source/source.ts";
 import { adopt } from "../store/adopt.ts";
-import { putBlob } from "../store/blob-file.ts";
+import { type FlushLater, putBlob } from "../store/blob-file.ts";
 import { sizeOf, syncFolders } from "../store/durable.ts";
-import { ingest } from "../store/ingest.ts";
+import { type Give, ingest } from "../store/ingest.ts";
 import type { StoreContext } from "./context.ts";
 
 /** What carrying a blob needs. */
-export type CarryContext = Pick<StoreContext, "root" | "run">;
+export type CarryContext = Pick<StoreContext, "root" | "run"> & {
+  /** Where many blobs are carried: the folders that are to be flushed after all of them. */
+  readonly flushLater?: FlushLater;
+};
+
+/**
+ * Up to this size a blob is fetched into memory, in bytes: a lock, a file that can be gone on with, and the folder around
+ * both cost more than to fetch it twice, should two processes want it at once.
+ */
+const SMALL_BYTES = 64 * 1024;
 
 /**
  * Brings a planned blob into the store, from what was read already or from the source. Returns the bytes that came.
@@ -40,24 +50,29 @@ export async function carryBlob(
 }
 
 async function carryFrom(
-  { root, run }: CarryContext,
+  { root, run, flushLater }: CarryContext,
   source: Source,
   { digest, size, content }: PlannedBlob,
   repository: Repository,
   onOffset?: (offset: number) => void,
 ): Promise<number> {
   const wanted = { digest, size, ref: `${repository}@${digest}` };
-  if (content !== undefined) return (await putBlob(root, wanted, content)) ? size : 0;
-  if ((await sizeOf(storeBlobPath(root, digest))) === size) return 0;
+  if (content !== undefined) return (await putBlob(root, wanted, content, flushLater)) ? size : 0;
+  if (sizeOf(storeBlobPath(root, digest)) === size) return 0;
   const file = await source.fileOfBlob?.(repository, digest);
-  if (file !== undefined && (await adopt(root, wanted, file))) return size;
+  if (file !== undefined && (await adopt(root, wanted, file, flushLater))) return size;
   // Each attempt goes on where the one before broke off.
-  return source.withRetries(() =>
-    ingest(root, wanted, (offset, write) => source.readBlob(repository, digest, offset, write), {
-      signal: run.signal,
-      onOffset,
-    }),
-  );
+  return source.withRetries(async () => {
+    if (size > SMALL_BYTES) {
+      const give: Give = (offset, write) => source.readBlob(repository, digest, offset, write);
+      return ingest(root, wanted, give, { signal: run.signal, onOffset, flushLater });
+    }
+    const bytes = await source.readBlob(repository, digest, 0, ({ pour }) => readBounded(pour, size, wanted.ref));
+    if (bytes.length !== size) {
+      throw new NearlayerError("SIZE_MISMATCH", `${wanted.ref}: ended after ${bytes.length} of ${size} bytes`);
+    }
+    return (await putBlob(root, wanted, bytes, flushLater)) ? size : 0;
+  });
 }
 
 /** How many images are shown side by side. */
@@ -98,7 +113,7 @@ async function showImage(
     if (manifest.kind !== "image") continue;
     for (const { digest, size } of carriedBlobsOf(manifest)) {
       // Two manifests can name one digest with different sizes; only one of them can be right.
-      const stored = await sizeOf(storeBlobPath(root, digest));
+      const stored = sizeOf(storeBlobPath(root, digest));
       if (stored !== size) {
         throw new NearlayerError("SIZE_MISMATCH", `blob ${digest} has ${stored} bytes, the manifest says ${size}`);
       }

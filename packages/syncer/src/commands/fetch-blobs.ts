@@ -1,14 +1,14 @@
+import { dirname } from "node:path";
 import type { Digest } from "@nearlayer/shared/digest";
 import { isDiskFull } from "@nearlayer/shared/exit";
+import { storeBlobPath } from "@nearlayer/shared/tree";
 import PQueue from "p-queue";
 import type { PlannedBlob } from "../plan/plan.ts";
 import type { Source } from "../source/source.ts";
 import { hasBlob } from "../store/blob-file.ts";
+import { syncFolders } from "../store/durable.ts";
 import { carryBlob } from "./carry.ts";
 import type { Run } from "./run.ts";
-
-/** How many names of the store are looked at side by side. */
-const LOOKS = 32;
 
 /** What came, and what did not. */
 export interface FetchedBlobs {
@@ -18,15 +18,8 @@ export interface FetchedBlobs {
 }
 
 /** Which of the blobs the store has not got. */
-export async function missingBlobs<T extends PlannedBlob>(root: string, blobs: Iterable<T>): Promise<T[]> {
-  const missing: T[] = [];
-  const queue = new PQueue({ concurrency: LOOKS });
-  await queue.addAll(
-    [...blobs].map((blob) => async () => {
-      if (!(await hasBlob(root, { ...blob, ref: blob.repository }))) missing.push(blob);
-    }),
-  );
-  return missing;
+export function missingBlobs<T extends PlannedBlob>(root: string, blobs: Iterable<T>): T[] {
+  return [...blobs].filter((blob) => !hasBlob(root, { ...blob, ref: blob.repository }));
 }
 
 /**
@@ -43,7 +36,10 @@ export async function fetchBlobs(
   const { signal, progress } = run;
   const fetched = { blobs: 0, bytes: 0 };
   const errors = new Map<Digest, unknown>();
-  const missing = await missingBlobs(root, blobs);
+  const all = [...blobs];
+  const missing = missingBlobs(root, all);
+  // Of what is there already, too: who has brought it may not have come to that, or be dead.
+  const flushLater = new Set(all.map(({ digest }) => dirname(storeBlobPath(root, digest))));
   progress.expect(
     missing.length,
     missing.reduce((sum, { size }) => sum + size, 0),
@@ -55,7 +51,7 @@ export async function fetchBlobs(
     if (signal.aborted || full !== undefined) return;
     const transfer = progress.begin(`${blob.repository}@${blob.digest}`, blob.size);
     try {
-      const bytes = await carryBlob({ root, run }, source, blob, transfer.at);
+      const bytes = await carryBlob({ root, run, flushLater }, source, blob, transfer.at);
       if (bytes > 0) fetched.blobs += 1;
       fetched.bytes += bytes;
     } catch (error) {
@@ -71,5 +67,6 @@ export async function fetchBlobs(
   await queue.addAll(missing.map((blob) => () => carry(blob)));
   signal.throwIfAborted();
   if (full !== undefined) throw full;
+  await syncFolders(flushLater);
   return { fetched, errors };
 }

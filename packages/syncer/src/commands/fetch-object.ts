@@ -42,20 +42,20 @@ async function writeBlob(source: Source, repository: Repository, digest: Digest,
   let written = 0;
   let held: Uint8Array | undefined;
   await source.withRetries(() =>
-    source.readBlob(repository, digest, written + (held?.length ?? 0), async ({ offset, body }) => {
+    source.readBlob(repository, digest, written + (held?.length ?? 0), async ({ offset, pour }) => {
       // A registry without Range begins again: what has been written is passed over.
       let skip = written + (held?.length ?? 0) - offset;
-      for await (const chunk of body) {
-        const rest = chunk.subarray(Math.min(skip, chunk.length));
-        skip -= chunk.length - rest.length;
-        if (rest.length === 0) continue;
+      await pour(async (piece) => {
+        const rest = piece.subarray(Math.min(skip, piece.length));
+        skip -= piece.length - rest.length;
+        if (rest.length === 0) return;
         hash.update(rest);
-        if (held !== undefined) {
-          written += held.length;
-          await write(out, held);
-        }
-        held = rest;
-      }
+        const before = held;
+        held = Buffer.from(rest);
+        if (before === undefined) return;
+        written += before.length;
+        await write(out, before);
+      });
     }),
   );
   const actual = fromHex(hash.digest("hex") as Hex);

@@ -1,6 +1,7 @@
 import type { Config } from "@nearlayer/shared/config/schema";
 import type { Digest } from "@nearlayer/shared/digest";
 import { storeBlobPath } from "@nearlayer/shared/tree";
+import { pourFrom } from "../pour.ts";
 import type { Wanted } from "../store/blob-file.ts";
 import { ingest } from "../store/ingest.ts";
 import type { Run } from "./run.ts";
@@ -24,7 +25,7 @@ export async function ingestStream(
   const transfer = progress.begin(wanted.ref, wanted.size);
   try {
     // A stream begins at its beginning, whatever is there.
-    const bytes = await ingest(root, wanted, (_, write) => write({ offset: 0, body }), {
+    const bytes = await ingest(root, wanted, (_, write) => write({ offset: 0, pour: pourFrom(body) }), {
       signal,
       onOffset: transfer.at,
     });

@@ -67,7 +67,7 @@ export async function forecastSync(
         ...walk.failedRepositories.map(({ repository, error }) => failureOf({ repository }, error)),
         ...walk.tags.flatMap((tag) => (tag.outcome === "failed" ? [failureOf(tag, tag.error)] : [])),
       ],
-      fetch: sum(await missingBlobs(config.root, blobs.values())),
+      fetch: sum(missingBlobs(config.root, blobs.values())),
       link: forecastLinks(config.root, [...blobs.values()]),
     };
   } finally {

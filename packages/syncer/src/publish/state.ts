@@ -73,7 +73,7 @@ async function showFile(
   write: (temporary: string) => Promise<string | undefined>,
 ): Promise<void> {
   const path = join(pubDir(root), name);
-  if (!isNew && (await sizeOf(path)) !== undefined) return;
+  if (!isNew && sizeOf(path) !== undefined) return;
   const temporary = await temporaryOf(root, name);
   const written = await write(temporary);
   if (written === undefined) return rm(temporary, { force: true });

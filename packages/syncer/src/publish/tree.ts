@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { copyFile, link, open, rename, rm, stat, utimes } from "node:fs/promises";
+import { linkSync, statSync } from "node:fs";
+import { copyFile, link, open, rename, rm, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Digest, hexOf } from "@nearlayer/shared/digest";
 import { NearlayerError, systemCode } from "@nearlayer/shared/errors";
@@ -17,12 +18,12 @@ export async function linkBlob(root: string, platform: Platform, digest: Digest)
   const stored = storeBlobPath(root, digest);
   try {
     await ensureFolder(dirname(path));
-    await link(stored, path);
+    linkSync(stored, path);
     return dirname(path);
   } catch (error) {
     switch (systemCode(error)) {
       case "EEXIST":
-        return (await isSameBlob(stored, path)) ? undefined : await replace(root, stored, path, digest);
+        return isSameBlob(stored, path) ? undefined : await replace(root, stored, path, digest);
       case "EMLINK":
         // A file can have only so many names (65,000 on ext4): from there on, a file of its own.
         return copyBlob(root, stored, path, digest);
@@ -38,8 +39,8 @@ export async function linkBlob(root: string, platform: Platform, digest: Digest)
 }
 
 /** The same file, or a copy made where a file could have no more names. Both have the size and the constant time. */
-async function isSameBlob(stored: string, path: string): Promise<boolean> {
-  const [a, b] = await Promise.all([stat(stored), stat(path)]);
+function isSameBlob(stored: string, path: string): boolean {
+  const [a, b] = [statSync(stored), statSync(path)];
   return a.ino === b.ino || (a.size === b.size && b.mtimeMs === BLOB_MTIME * 1000);
 }
 

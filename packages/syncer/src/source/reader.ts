@@ -43,8 +43,8 @@ export function createReader(
 }
 
 async function fetchConfig(source: Source, repository: Repository, digest: Digest, size: number): Promise<Uint8Array> {
-  const bytes = await source.readBlob(repository, digest, 0, ({ body }) =>
-    readBounded(body, size, `configuration ${digest}`),
+  const bytes = await source.readBlob(repository, digest, 0, ({ pour }) =>
+    readBounded(pour, size, `configuration ${digest}`),
   );
   if (digestOf(bytes) === digest) return bytes;
   throw new NearlayerError("DIGEST_MISMATCH", `configuration ${digest}: the registry sent other bytes`);

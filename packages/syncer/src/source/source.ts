@@ -1,6 +1,7 @@
 import type { Descriptor } from "@nearlayer/shared/descriptor";
 import type { Digest } from "@nearlayer/shared/digest";
 import type { Repository, Tag } from "@nearlayer/shared/reference";
+import type { Pour } from "../pour.ts";
 
 /** A manifest as a source gave it; `digest` is of these very bytes. */
 export interface FetchedManifest {
@@ -13,7 +14,7 @@ export interface FetchedManifest {
 /** The body of a blob from `offset` on. A registry that does not know Range starts at 0 again. */
 export interface BlobBody {
   readonly offset: number;
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly pour: Pour;
 }
 
 /** All repositories, or why the source lists none (a registry need not have a catalog). */

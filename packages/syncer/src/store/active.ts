@@ -35,7 +35,7 @@ async function describe(root: string, hex: Hex): Promise<ActiveDownload | undefi
   // Whoever works on it holds the lock; a lock that can be had is nobody's.
   await using lock = await tryLockBlob(root, hex);
   if (lock !== undefined && !existsSync(join(folder, "data"))) {
-    await lock.clear();
+    lock.clear();
     return undefined;
   }
   return {

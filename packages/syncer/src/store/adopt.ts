@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fromHex, type Hex } from "@nearlayer/shared/digest";
 import { NearlayerError, systemCode } from "@nearlayer/shared/errors";
 import { ingestDir, storeBlobPath } from "@nearlayer/shared/tree";
-import { mismatch, place, seal, type Wanted } from "./blob-file.ts";
+import { type FlushLater, mismatch, place, seal, type Wanted } from "./blob-file.ts";
 import { ensureFolder } from "./durable.ts";
 
 /**
@@ -20,7 +20,7 @@ const CANNOT_SHARE = new Set(["EXDEV", "EPERM", "EACCES", "EMLINK", "EROFS", "EN
  *
  * Throws SIZE_MISMATCH or DIGEST_MISMATCH; the file is as it was then.
  */
-export async function adopt(root: string, wanted: Wanted, file: string): Promise<boolean> {
+export async function adopt(root: string, wanted: Wanted, file: string, flushLater?: FlushLater): Promise<boolean> {
   await ensureFolder(ingestDir(root));
   if ((await stat(ingestDir(root))).dev !== (await stat(file)).dev) return false;
   const handle = await open(file, "r");
@@ -31,8 +31,8 @@ export async function adopt(root: string, wanted: Wanted, file: string): Promise
     }
     const actual = await hashOf(handle);
     if (actual !== wanted.digest) throw mismatch(wanted, actual);
-    await seal(handle);
-    await share(file, ino, root, storeBlobPath(root, wanted.digest));
+    await seal(handle.fd);
+    await share(file, ino, root, storeBlobPath(root, wanted.digest), flushLater);
     return true;
   } catch (error) {
     if (CANNOT_SHARE.has(systemCode(error) ?? "")) return false;
@@ -51,12 +51,18 @@ async function hashOf(handle: FileHandle) {
 }
 
 /** By way of a name of its own, so that what gets the blob's name is the file that was hashed, and no other. */
-async function share(file: string, inode: number, root: string, path: string): Promise<void> {
+async function share(
+  file: string,
+  inode: number,
+  root: string,
+  path: string,
+  flushLater: FlushLater | undefined,
+): Promise<void> {
   const temporary = join(ingestDir(root), `adopt-${randomUUID()}`);
   await link(file, temporary);
   try {
     if ((await stat(temporary)).ino !== inode) throw new Error(`${file} was replaced while it was read`);
-    await place(temporary, path);
+    await place(temporary, path, flushLater);
   } finally {
     // rename(2) leaves both names when they are the same file already.
     await rm(temporary, { force: true });

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { closeSync, fchmodSync, futimesSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Digest, digestOf } from "@nearlayer/shared/digest";
 import { NearlayerError, systemCode } from "@nearlayer/shared/errors";
 import { isDiskFull } from "@nearlayer/shared/exit";
 import { ingestDir, storeBlobPath } from "@nearlayer/shared/tree";
-import { ensureFolder, sizeOf, syncFolder } from "./durable.ts";
+import { ensureFolder, flush, sizeOf, syncFolder } from "./durable.ts";
 
 /**
  * The modification time of every blob, in seconds: 1 January 2016. It never changes, so that no rsync looks at a file
@@ -22,27 +22,31 @@ export interface Wanted {
 }
 
 /** Makes a whole and right file what every blob is, on disk, before it gets a blob's name. */
-export async function seal(handle: FileHandle): Promise<void> {
-  await handle.chmod(BLOB_MODE);
-  await handle.utimes(BLOB_MTIME, BLOB_MTIME);
-  await handle.sync();
+export async function seal(descriptor: number): Promise<void> {
+  fchmodSync(descriptor, BLOB_MODE);
+  futimesSync(descriptor, BLOB_MTIME, BLOB_MTIME);
+  await flush(descriptor);
 }
 
-/** Gives a sealed file its blob's name, durably. */
-export async function place(file: string, path: string): Promise<void> {
+/** Folders that are to be flushed by whoever has the set, before anything is told of the blobs in them. */
+export type FlushLater = Set<string>;
+
+/** Gives a sealed file its blob's name: durably, or once the folder that is noted has been flushed. */
+export async function place(file: string, path: string, flushLater?: FlushLater): Promise<void> {
   try {
-    await rename(file, path);
+    renameSync(file, path);
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
     await ensureFolder(dirname(path));
-    await rename(file, path);
+    renameSync(file, path);
   }
-  await syncFolder(dirname(path));
+  if (flushLater === undefined) await syncFolder(dirname(path));
+  else flushLater.add(dirname(path));
 }
 
 /** Has the store got the blob? One look at its name and size. */
-export async function hasBlob(root: string, { digest, size }: Wanted): Promise<boolean> {
-  const found = await sizeOf(storeBlobPath(root, digest));
+export function hasBlob(root: string, { digest, size }: Wanted): boolean {
+  const found = sizeOf(storeBlobPath(root, digest));
   return found !== undefined && (size === undefined || found === size);
 }
 
@@ -51,24 +55,29 @@ export async function hasBlob(root: string, { digest, size }: Wanted): Promise<b
  * lock; whoever puts the same bytes at the same time puts the same file. Returns whether it
  * was missing. Throws as `ingest` does.
  */
-export async function putBlob(root: string, wanted: Wanted, bytes: Uint8Array): Promise<boolean> {
-  if (await hasBlob(root, wanted)) return false;
+export async function putBlob(
+  root: string,
+  wanted: Wanted,
+  bytes: Uint8Array,
+  flushLater?: FlushLater,
+): Promise<boolean> {
+  if (hasBlob(root, wanted)) return false;
   const actual = digestOf(bytes);
   if (actual !== wanted.digest) throw mismatch(wanted, actual);
   const file = join(ingestDir(root), `put-${randomUUID()}`);
   try {
     await ensureFolder(ingestDir(root));
-    const handle = await open(file, "wx");
+    const descriptor = openSync(file, "wx");
     try {
-      await handle.writeFile(bytes);
-      await seal(handle);
+      writeFileSync(descriptor, bytes);
+      await seal(descriptor);
     } finally {
-      await handle.close();
+      closeSync(descriptor);
     }
-    await place(file, storeBlobPath(root, wanted.digest));
+    await place(file, storeBlobPath(root, wanted.digest), flushLater);
     return true;
   } catch (error) {
-    await rm(file, { force: true });
+    rmSync(file, { force: true });
     throw explainFull(error, root, wanted);
   }
 }

@@ -23,7 +23,7 @@ async function holdElsewhere() {
     import { tryLockBlob } from ${module};
     const lock = await tryLockBlob(${JSON.stringify(root)}, ${JSON.stringify(hex)});
     console.log("held");
-    for await (const _ of process.stdin) { await lock.clear(); await lock[Symbol.asyncDispose](); console.log("gone"); }`;
+    for await (const _ of process.stdin) { lock.clear(); await lock[Symbol.asyncDispose](); console.log("gone"); }`;
   const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
     stdio: ["pipe", "pipe", "inherit"],
   });

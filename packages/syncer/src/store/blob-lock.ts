@@ -1,9 +1,11 @@
-import { mkdir, readdir, rmdir, stat, unlink } from "node:fs/promises";
+import { mkdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Hex, isHex } from "@nearlayer/shared/digest";
 import { NearlayerError, systemCode } from "@nearlayer/shared/errors";
 import { ingestDir } from "@nearlayer/shared/tree";
+import { sizeOf } from "./durable.ts";
 import { tryLock } from "./kernel-lock.ts";
 
 /** How often it is looked whether another worker, here or in another process, is done with a blob. */
@@ -15,7 +17,7 @@ const STALL_MS = 120_000;
 export interface BlobLock extends AsyncDisposable {
   readonly folder: string;
   /** Removes the folder with all that is in it, before letting go. */
-  clear(): Promise<void>;
+  clear(): void;
 }
 
 /** `ingest/<hex>/` of a blob: `data`, `info`, and `lock`. */
@@ -24,22 +26,22 @@ export const blobFolder = (root: string, hex: Hex) => join(ingestDir(root), hex)
 /** Takes the lock of a blob's download, or returns undefined when somebody has it. */
 export async function tryLockBlob(root: string, hex: Hex): Promise<BlobLock | undefined> {
   const folder = blobFolder(root, hex);
-  await mkdir(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true });
   const lock = await tryLock(join(folder, "lock"));
   return lock && { folder, clear: () => clearFolder(folder), [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose]() };
 }
 
 /** The lock goes last: from then on the folder may be another worker's. */
-async function clearFolder(folder: string): Promise<void> {
-  for (const name of ["data", "info", "lock"]) await unless("ENOENT", unlink(join(folder, name)));
-  await unless("ENOTEMPTY", unless("ENOENT", rmdir(folder)));
+function clearFolder(folder: string): void {
+  for (const name of ["data", "info", "lock"]) unless(["ENOENT"], () => unlinkSync(join(folder, name)));
+  unless(["ENOENT", "ENOTEMPTY"], () => rmdirSync(folder));
 }
 
-async function unless(code: string, work: Promise<void>): Promise<void> {
+function unless(codes: readonly string[], work: () => void): void {
   try {
-    await work;
+    work();
   } catch (error) {
-    if (systemCode(error) !== code) throw error;
+    if (!codes.includes(systemCode(error) ?? "")) throw error;
   }
 }
 
@@ -50,7 +52,7 @@ async function unless(code: string, work: Promise<void>): Promise<void> {
 export async function lockBlob(
   root: string,
   hex: Hex,
-  isDone: () => Promise<boolean>,
+  isDone: () => boolean,
   signal?: AbortSignal,
 ): Promise<BlobLock | undefined> {
   let progress: number | undefined;
@@ -58,16 +60,13 @@ export async function lockBlob(
     signal?.throwIfAborted();
     const lock = await tryLockBlob(root, hex);
     // The one who had it may have been at its very end.
-    if (await isDone()) {
-      await lock?.clear();
+    if (isDone()) {
+      lock?.clear();
       await lock?.[Symbol.asyncDispose]();
       return undefined;
     }
     if (lock !== undefined) return lock;
-    const size = await stat(join(blobFolder(root, hex), "data")).then(
-      (found) => found.size,
-      () => 0,
-    );
+    const size = sizeOf(join(blobFolder(root, hex), "data")) ?? 0;
     if (size !== progress) since = Date.now();
     else if (Date.now() - since > STALL_MS) {
       throw new NearlayerError(
@@ -107,7 +106,7 @@ export async function clearStaleDownloads(
     if (!(await isStale(hex, blobFolder(root, hex)))) continue;
     await using lock = await tryLockBlob(root, hex);
     if (lock === undefined) continue;
-    await lock.clear();
+    lock.clear();
     removed.push(hex);
   }
   return removed;

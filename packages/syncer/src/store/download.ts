@@ -1,28 +1,29 @@
 import { createHash, type Hash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { closeSync, createReadStream, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, fromHex, type Hex } from "@nearlayer/shared/digest";
+import type { Pour } from "../pour.ts";
 
-/** How many bytes are gathered before they are written: fewer, larger writes cost a third of the CPU. */
-const BATCH_BYTES = 1024 * 1024;
-/** How long bytes are gathered at most: what came is to be on disk when the process is killed, and seen by `active`. */
-const BATCH_MS = 100;
+/** How much of a file is read at once, in bytes. */
+const READ_BYTES = 1024 * 1024;
 
-/** A blob's bytes as they come: appended to a file, hashed on the way. */
-export interface Download extends AsyncDisposable {
+/**
+ * A blob's bytes as they come: appended to a file, hashed on the way. Each piece is written before the next one is read,
+ * and without a detour through another thread, which would cost more than the copy into the system's memory.
+ */
+export interface Download extends Disposable {
   readonly file: string;
-  readonly handle: FileHandle;
-  /** How many bytes are there, written or about to be. */
+  readonly descriptor: number;
+  /** How many bytes are there. */
   readonly offset: number;
-  /** Appends all of a body, as far as it comes. Throws what the body or the disk throws; what came stays. */
-  append(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options?: AppendOptions): Promise<void>;
+  /** Appends all that is poured, as far as it comes. Throws what the pouring or the disk throws; what came stays. */
+  append(pour: Pour, options?: AppendOptions): Promise<void>;
   /** Forgets all that is there. */
-  restart(): Promise<void>;
+  restart(): void;
   /** The digest of all that is there. */
   digest(): Digest;
   /** Throws where the file does not hold as many bytes as were hashed: a last look, before it gets a name. */
-  check(): Promise<void>;
+  check(): void;
 }
 
 export interface AppendOptions {
@@ -34,99 +35,52 @@ export interface AppendOptions {
 /** Opens `data` in a folder that is held, with what an earlier run wrote there, hashed; a file that is too long is emptied. */
 export async function openDownload(folder: string, size = Number.POSITIVE_INFINITY): Promise<Download> {
   const file = join(folder, "data");
-  const handle = await open(file, "a+");
+  const descriptor = openSync(file, "a+");
   let hash = createHash("sha256");
   let offset = 0;
-  const restart = async () => {
-    await handle.truncate(0);
+  const restart = () => {
+    ftruncateSync(descriptor, 0);
     hash = createHash("sha256");
     offset = 0;
   };
   try {
-    offset = (await handle.stat()).size;
-    if (offset > size) await restart();
+    offset = fstatSync(descriptor).size;
+    if (offset > size) restart();
     if (offset > 0) await hashFile(file, hash);
   } catch (error) {
-    await handle.close();
+    closeSync(descriptor);
     throw error;
   }
   return {
     file,
-    handle,
+    descriptor,
     get offset() {
       return offset;
     },
-    async append(body, { onOffset, signal } = {}) {
-      const writer = createBatchWriter(handle);
-      try {
-        for await (const chunk of body) {
-          signal?.throwIfAborted();
-          onOffset?.(offset + chunk.length);
-          hash.update(chunk);
-          offset += chunk.length;
-          await writer.add(chunk);
-        }
-      } finally {
-        // Of a download that broke off, too: the hash covers what was added, and the file is to hold the same.
-        await writer.end();
-      }
-    },
+    append: (pour, { onOffset, signal } = {}) =>
+      pour((piece) => {
+        signal?.throwIfAborted();
+        onOffset?.(offset + piece.length);
+        // The hash covers what was written, and nothing else: after a write that failed, it is all done again.
+        writeAll(descriptor, piece);
+        hash.update(piece);
+        offset += piece.length;
+      }),
     restart,
     digest: () => fromHex(hash.copy().digest("hex") as Hex),
-    async check() {
-      const { size: written } = await handle.stat();
+    check() {
+      const { size: written } = fstatSync(descriptor);
       if (written !== offset) throw new Error(`${file} has ${written} bytes, ${offset} were written to it`);
     },
-    [Symbol.asyncDispose]: () => handle.close(),
+    [Symbol.dispose]: () => closeSync(descriptor),
   };
 }
 
 async function hashFile(file: string, hash: Hash): Promise<void> {
-  for await (const chunk of createReadStream(file, { highWaterMark: BATCH_BYTES })) hash.update(chunk as Uint8Array);
+  for await (const chunk of createReadStream(file, { highWaterMark: READ_BYTES })) hash.update(chunk as Uint8Array);
 }
 
-/** Writes in batches, one under way while the next is gathered: at most two are in memory. */
-function createBatchWriter(handle: FileHandle) {
-  let batch: Uint8Array[] = [];
-  let gathered = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let writing: Promise<void> = Promise.resolve();
-
-  async function writeBatch(): Promise<void> {
-    const [chunks, length] = [batch, gathered];
-    batch = [];
-    gathered = 0;
-    if (length > 0) await writeAll(handle, chunks, length);
-  }
-
-  /** After one that failed, nothing more is written, and everybody who waits is told. */
-  function flush(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
-    writing = writing.then(writeBatch);
-    writing.catch(() => {});
-    return writing;
-  }
-
-  return {
-    /** Returns what is to be awaited before more is added. */
-    add(chunk: Uint8Array): Promise<void> | undefined {
-      batch.push(chunk);
-      gathered += chunk.length;
-      if (gathered < BATCH_BYTES) {
-        timer ??= setTimeout(flush, BATCH_MS);
-        return undefined;
-      }
-      const before = writing;
-      flush();
-      return before;
-    },
-    end: flush,
-  };
-}
-
-/** writev(2) may write less than it was given, on a disk that is nearly full say. */
-async function writeAll(handle: FileHandle, batch: readonly Uint8Array[], length: number): Promise<void> {
-  const { bytesWritten } = await handle.writev(batch);
-  if (bytesWritten < length) await handle.appendFile(Buffer.concat(batch).subarray(bytesWritten));
+/** write(2) may write less than it was given, on a disk that is nearly full say. */
+function writeAll(descriptor: number, piece: Uint8Array): void {
+  for (let written = 0; written < piece.length; ) written += writeSync(descriptor, piece, written);
 }

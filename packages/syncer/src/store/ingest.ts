@@ -1,7 +1,8 @@
 import { hexOf } from "@nearlayer/shared/digest";
 import { isNearlayerError, NearlayerError } from "@nearlayer/shared/errors";
 import { ingestDir, storeBlobPath } from "@nearlayer/shared/tree";
-import { explainFull, hasBlob, mismatch, place, seal, type Wanted } from "./blob-file.ts";
+import type { Pour } from "../pour.ts";
+import { explainFull, type FlushLater, hasBlob, mismatch, place, seal, type Wanted } from "./blob-file.ts";
 import { type BlobLock, lockBlob } from "./blob-lock.ts";
 import { type Download, openDownload } from "./download.ts";
 import { ensureFolder } from "./durable.ts";
@@ -10,7 +11,7 @@ import { announce } from "./info.ts";
 /** Bytes from `offset` on: what was asked for, or 0 when the giver begins again. */
 export interface Given {
   readonly offset: number;
-  readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  readonly pour: Pour;
 }
 
 /** Called with the offset from which bytes are needed; hands them to `write`, once or, after a break, again. */
@@ -21,6 +22,8 @@ export interface IngestOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told how far the download is, in bytes from the blob's beginning: first where it starts, then with every piece. */
   readonly onOffset?: ((offset: number) => void) | undefined;
+  /** Many blobs come: the folders are noted here, and flushed by whoever asked. */
+  readonly flushLater?: FlushLater | undefined;
 }
 
 /**
@@ -51,20 +54,20 @@ async function receive(
   options: IngestOptions,
 ): Promise<number> {
   const info = announce(lock.folder, wanted);
-  await using download = await openDownload(lock.folder, wanted.size);
+  using download = await openDownload(lock.folder, wanted.size);
   let received: number;
   try {
     received = await fill(download, wanted, give, options);
   } catch (error) {
     await info.end(download.offset > 0);
     // What came stays, for the next attempt to go on from; of nothing, nothing is kept.
-    if (download.offset === 0) await lock.clear();
+    if (download.offset === 0) lock.clear();
     throw error;
   }
   await info.end(false);
-  await seal(download.handle);
-  await place(download.file, path);
-  await lock.clear();
+  await seal(download.descriptor);
+  await place(download.file, path, options.flushLater);
+  lock.clear();
   return received;
 }
 
@@ -75,15 +78,15 @@ async function fill(download: Download, wanted: Wanted, give: Give, options: Ing
   let actual = download.digest();
   if (actual !== wanted.digest && resumed > 0) {
     // What lay there was spoilt: that is not the source's fault, which gets its chance to give the whole.
-    await download.restart();
+    download.restart();
     received += await fetchRest(download, wanted, give, options);
     actual = download.digest();
   }
   if (actual !== wanted.digest) {
-    await download.restart();
+    download.restart();
     throw mismatch(wanted, actual);
   }
-  await download.check();
+  download.check();
   return received;
 }
 
@@ -97,17 +100,17 @@ async function fetchRest(download: Download, wanted: Wanted, give: Give, options
   onOffset(download.offset);
   // Killed just before it got its name.
   if (download.offset === size) return received;
-  await give(download.offset, async ({ offset, body }) => {
+  await give(download.offset, async ({ offset, pour }) => {
     if (offset !== download.offset) {
       if (offset !== 0) throw new Error(`asked for bytes from ${download.offset}, was given them from ${offset}`);
-      await download.restart();
+      download.restart();
     }
     try {
-      await download.append(body, { onOffset, signal: options.signal });
+      await download.append(pour, { onOffset, signal: options.signal });
       received += download.offset - offset;
     } catch (error) {
       // Too long is wrong from the beginning, and nothing to go on from.
-      if (isNearlayerError(error, "SIZE_MISMATCH")) await download.restart();
+      if (isNearlayerError(error, "SIZE_MISMATCH")) download.restart();
       throw error;
     }
   });

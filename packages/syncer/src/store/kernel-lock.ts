@@ -1,5 +1,4 @@
-import { fstatSync, statSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { closeSync, fstatSync, openSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, systemCode } from "@nearlayer/shared/errors";
 
@@ -22,20 +21,20 @@ export async function tryLock(file: string): Promise<KernelLock | undefined> {
   // is second in this process must not even open the file.
   if (opened.has(file)) return undefined;
   opened.add(file);
-  let handle: FileHandle | undefined;
+  let descriptor: number | undefined;
   let database: DatabaseSync | undefined;
   const release = async () => {
     database?.close();
-    await handle?.close();
+    if (descriptor !== undefined) closeSync(descriptor);
     opened.delete(file);
   };
   try {
     // Kept open: as long as it is, no other file can get its inode number.
-    handle = await open(file, "a");
+    descriptor = openSync(file, "a");
     database = new DatabaseSync(file, { timeout: 0 });
     // A journal in memory: the lock alone is wanted, and a journal's file would cost as much as the rest together.
     database.exec("pragma journal_mode = memory; begin exclusive");
-    const isTheFile = statSync(file, { throwIfNoEntry: false })?.ino === fstatSync(handle.fd).ino;
+    const isTheFile = statSync(file, { throwIfNoEntry: false })?.ino === fstatSync(descriptor).ino;
     if (isTheFile) return { [Symbol.asyncDispose]: release };
   } catch (error) {
     await release();

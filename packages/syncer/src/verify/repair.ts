@@ -31,7 +31,7 @@ export async function repairBlob(context: StoreContext, getSource: GetSource, bl
   const findings = await inspectBlob(root, { ...blob, platforms: [] }, { quick: false });
   if (findings.some(({ fault }) => fault !== "metadata")) {
     // Out of the way, under a name that gc sweeps up.
-    if ((await sizeOf(path)) !== undefined) {
+    if (sizeOf(path) !== undefined) {
       await ensureFolder(ingestDir(root));
       await rename(path, join(ingestDir(root), `spoilt-${hexOf(blob.digest)}`));
       await syncFolder(dirname(path));
@@ -58,7 +58,7 @@ async function recoverFromTree(root: string, { digest, size, platforms }: Stored
   const path = storeBlobPath(root, digest);
   for (const platform of platforms) {
     const name = pubBlobPath(root, platform, digest);
-    if ((await sizeOf(name)) !== size || (await hashFile(name)) !== digest) continue;
+    if (sizeOf(name) !== size || (await hashFile(name)) !== digest) continue;
     await ensureFolder(dirname(path));
     await link(name, path);
     await syncFolder(dirname(path));
@@ -78,7 +78,7 @@ async function refetch(context: StoreContext, getSource: GetSource, blob: Stored
 async function removeWrongNames(root: string, { digest, size, platforms }: StoredBlob): Promise<void> {
   for (const platform of platforms) {
     const name = pubBlobPath(root, platform, digest);
-    const found = await sizeOf(name);
+    const found = sizeOf(name);
     if (found === undefined || (found === size && (await hashFile(name)) === digest)) continue;
     await rm(name, { force: true });
     await syncFolder(dirname(name));

@@ -4,18 +4,13 @@ import { MAX_MANIFEST_BYTES } from "@nearlayer/shared/manifest";
 import { CARRIED_MANIFESTS, MEDIA_TYPE } from "@nearlayer/shared/mediatype";
 import { readBounded } from "../body.ts";
 import type { FetchedManifest } from "../source.ts";
-import { type Answer, headerOf, type Transport } from "./transport.ts";
+import { type Answer, headerOf } from "./transport.ts";
 
 export const ACCEPT_MANIFESTS = CARRIED_MANIFESTS.join(", ");
 
 /** Reads a manifest out of an answer, and checks that it is what was asked for. */
-export async function readManifest(
-  transport: Transport,
-  answer: Answer,
-  reference: string,
-  what: string,
-): Promise<FetchedManifest> {
-  const bytes = await readBounded(transport.bodyOf(answer), MAX_MANIFEST_BYTES, what);
+export async function readManifest(answer: Answer, reference: string, what: string): Promise<FetchedManifest> {
+  const bytes = await readBounded(answer.pour, MAX_MANIFEST_BYTES, what);
   const contentType = headerOf(answer.headers, "content-type");
   const digest = digestOf(bytes);
   const claimed = headerOf(answer.headers, "docker-content-digest");

@@ -10,7 +10,7 @@ import { ACCEPT_MANIFESTS, claimedDigest, readManifest } from "./manifests.ts";
 import { createPace } from "./pace.ts";
 import { collectReferrers } from "./referrers.ts";
 import { askAs, readJson, refusal } from "./request.ts";
-import { type Answer, createTransport, headerOf } from "./transport.ts";
+import { type Answer, type Ask, createTransport, headerOf } from "./transport.ts";
 
 /** Waits between attempts, in milliseconds: the first, doubled each time and up to doubled again by chance. */
 const FIRST_WAIT_MS = 500;
@@ -23,6 +23,8 @@ export interface RegistryOptions {
   readonly concurrency: number;
   /** Milliseconds; see the configuration. */
   readonly timeout: number;
+  /** Bytes per second; see the configuration. */
+  readonly minSpeed: number;
   readonly retries: number;
   readonly check: "get" | "head";
   readonly authorities: string | undefined;
@@ -49,14 +51,18 @@ export function createRegistrySource(options: RegistryOptions): Source {
       shouldRetry: ({ error }) => isTransient(error),
     });
   const request = <T>(work: () => Promise<T>): Promise<T> => withRetries(() => pace.run(work));
-  const ask = (repository: Repository, url: URL, headers: Record<string, string>, method?: "HEAD"): Promise<Answer> =>
-    askAs(authorizer, transport, pullScope(repository), { url, headers, ...(method && { method }) });
+  const ask = (
+    repository: Repository,
+    url: URL,
+    headers: Record<string, string>,
+    more: Pick<Ask, "method" | "isLarge"> = {},
+  ): Promise<Answer> => askAs(authorizer, transport, pullScope(repository), { url, headers, ...more });
 
   const getPage = (scope: string, url: URL): Promise<Page> =>
     request(async () => {
       const answer = await askAs(authorizer, transport, scope, { url, headers: { accept: "application/json" } });
-      if (answer.statusCode !== 200) throw await refusal(transport, answer, `${url.pathname}${url.search}`, name);
-      return { document: await readJson(transport, answer, url.href), link: headerOf(answer.headers, "link") };
+      if (answer.statusCode !== 200) throw await refusal(answer, `${url.pathname}${url.search}`, name);
+      return { document: await readJson(answer, url.href), link: headerOf(answer.headers, "link") };
     });
 
   /** The first answer to a question about referrers tells for all. */
@@ -93,18 +99,18 @@ export function createRegistrySource(options: RegistryOptions): Source {
       const headers = { accept: ACCEPT_MANIFESTS };
       return request(async () => {
         if (known !== undefined && check === "head") {
-          const head = await ask(repository, url, headers, "HEAD");
-          await head.body.dump();
+          const head = await ask(repository, url, headers, { method: "HEAD" });
+          await head.dump();
           if (claimedDigest(head) === known) return undefined;
         }
         const condition = known === undefined ? {} : { "if-none-match": `"${known}"` };
         const answer = await ask(repository, url, { ...headers, ...condition });
         if (answer.statusCode === 304 && known !== undefined) {
-          await answer.body.dump();
+          await answer.dump();
           return undefined;
         }
-        if (answer.statusCode !== 200) throw await refusal(transport, answer, what, name);
-        return readManifest(transport, answer, reference, what);
+        if (answer.statusCode !== 200) throw await refusal(answer, what, name);
+        return readManifest(answer, reference, what);
       });
     },
 
@@ -129,16 +135,17 @@ export function createRegistrySource(options: RegistryOptions): Source {
         const url = urlOf(`${repository}/blobs/${digest}`);
         // A content encoding would change the bytes that the digest names.
         const headers = { "accept-encoding": "identity" };
-        let answer = await ask(repository, url, { ...headers, ...(offset > 0 ? { range: `bytes=${offset}-` } : {}) });
+        const range = offset > 0 ? { range: `bytes=${offset}-` } : {};
+        let answer = await ask(repository, url, { ...headers, ...range }, { isLarge: true });
         if (answer.statusCode === 416 && offset > 0) {
-          await answer.body.dump();
-          answer = await ask(repository, url, headers);
+          await answer.dump();
+          answer = await ask(repository, url, headers, { isLarge: true });
         }
         const begins = beginOf(answer);
         if (begins !== 0 && begins !== offset) {
-          throw await refusal(transport, answer, `${repository}@${digest}`, name);
+          throw await refusal(answer, `${repository}@${digest}`, name);
         }
-        return consume({ offset: begins, body: transport.bodyOf(answer) });
+        return consume({ offset: begins, pour: answer.pour });
       }),
 
     async close() {

@@ -21,14 +21,14 @@ export async function askAs(
   if (answer.statusCode !== 401) return answer;
   const better = await authorizer.answer(answer.headers["www-authenticate"], scope, authorization);
   if (better === undefined) return answer;
-  await answer.body.dump();
+  await answer.dump();
   return transport.ask({ ...ask, authorization: better });
 }
 
 /** The error that an answer other than the wanted one means. Reads the body for the registry's own reason. */
-export async function refusal(transport: Transport, answer: Answer, what: string, name: string): Promise<RequestError> {
+export async function refusal(answer: Answer, what: string, name: string): Promise<RequestError> {
   const { statusCode: status } = answer;
-  const text = await readBounded(transport.bodyOf(answer), MAX_ERROR_BYTES, what).then(
+  const text = await readBounded(answer.pour, MAX_ERROR_BYTES, what).then(
     (bytes) => Buffer.from(bytes).toString("utf8"),
     () => "",
   );
@@ -48,8 +48,8 @@ export async function refusal(transport: Transport, answer: Answer, what: string
 const CREDENTIALS_HINT = "set source.username and source.passwordFile, or log in with docker login";
 
 /** The JSON document in an answer, bounded. */
-export async function readJson(transport: Transport, answer: Answer, what: string): Promise<unknown> {
-  const bytes = await readBounded(transport.bodyOf(answer), MAX_DOCUMENT_BYTES, what);
+export async function readJson(answer: Answer, what: string): Promise<unknown> {
+  const bytes = await readBounded(answer.pour, MAX_DOCUMENT_BYTES, what);
   try {
     return JSON.parse(Buffer.from(bytes).toString("utf8"));
   } catch (cause) {

@@ -1,13 +1,19 @@
 import { readFileSync } from "node:fs";
 import { getCACertificates } from "node:tls";
 import { messageOf, NearlayerError } from "@nearlayer/shared/errors";
-import { Agent, type Dispatcher, request } from "undici";
+import { Agent, request } from "undici";
+import { type Pour, pourFrom, type Take } from "../../pour.ts";
 import { connectionError, RequestError } from "./errors.ts";
 import type { Pace } from "./pace.ts";
 import { isRedirect, redirectOf } from "./redirect.ts";
 import { parseRetryAfter } from "./retry-after.ts";
+import { createSpeedGuard } from "./speed.ts";
+import type { WireAnswer } from "./wire/connection.ts";
+import { createWire } from "./wire/wire.ts";
 
 const MAX_REDIRECTS = 5;
+/** Up to which length a body that nobody wants is read, to keep the connection, in bytes. */
+const MAX_DUMPED_BYTES = 128 * 1024;
 
 export interface Ask {
   readonly url: URL;
@@ -16,16 +22,24 @@ export interface Ask {
   readonly body?: string;
   /** Sent to the host of `url` and to no other, wherever that redirects to. */
   readonly authorization?: string | undefined;
+  /** Is a large body wanted? It then comes by a way that costs less for each byte, and more for each request. */
+  readonly isLarge?: boolean;
 }
 
-export type Answer = Dispatcher.ResponseData;
+/** An answer whose body is to be poured or dumped. */
+export interface Answer {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The body. Throws a RequestError for what goes wrong in its midst. */
+  readonly pour: Pour;
+  /** Passes over the body. */
+  dump(): Promise<void>;
+}
 
-/** Makes requests to a registry and to the hosts that it refers to. Bodies must be read or dumped. */
+/** Makes requests to a registry and to the hosts that it refers to. */
 export interface Transport {
   /** Throws a RequestError when there is no answer; any status is an answer. Redirects of GET and HEAD are followed. */
   ask(ask: Ask): Promise<Answer>;
-  /** The same bytes, with what goes wrong in their midst told as a RequestError. */
-  bodyOf(answer: Answer): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -35,6 +49,8 @@ export interface TransportOptions {
   readonly concurrency: number;
   /** How long an answer may take to begin, and to go on, in milliseconds. */
   readonly timeout: number;
+  /** How many bytes per second a body brings at least, over a minute. */
+  readonly minSpeed: number;
   /** PEM certificates that are believed beside the system's. */
   readonly authorities: string | undefined;
   readonly pace: Pace;
@@ -42,28 +58,75 @@ export interface TransportOptions {
 }
 
 export function createTransport(options: TransportOptions): Transport {
-  const { name, timeout, pace, signal, authorities } = options;
+  const { name, timeout, minSpeed, pace, signal, authorities } = options;
+  const ca = authorities === undefined ? {} : { ca: [...getCACertificates("default"), authorities] };
   const agent = new Agent({
     connections: options.concurrency,
     headersTimeout: timeout,
     bodyTimeout: timeout,
-    connect: {
-      timeout,
-      ...(authorities === undefined ? {} : { ca: [...getCACertificates("default"), authorities] }),
-    },
+    connect: { timeout, ...ca },
   });
+  const wire = createWire({ timeout, ...ca });
+  /** Hosts that do not tell the length of large bodies. */
+  const unsized = new Set<string>();
   let hasAnswered = false;
 
-  async function hop({ url, method = "GET", headers, body }: Ask, authorization: string | undefined): Promise<Answer> {
+  /** The body of an answer, watched over: it must come, and not drip. */
+  const watched =
+    (pour: Pour): Pour =>
+    async (take) => {
+      const isTooSlow = createSpeedGuard(minSpeed, Date.now());
+      try {
+        await pour((piece) => {
+          if (isTooSlow(piece.length, Date.now())) {
+            const message = `registry ${name} sends less than ${minSpeed} bytes per second (source.minSpeed)`;
+            throw new RequestError("SOURCE_BROKE_OFF", message, { isTransient: true });
+          }
+          return taken(take, piece);
+        });
+      } catch (cause) {
+        if (cause instanceof TakeError) throw cause.cause;
+        signal.throwIfAborted();
+        throw cause instanceof RequestError ? cause : connectionError(cause, name, true);
+      }
+    };
+
+  async function askSmall(url: URL, { method = "GET", body }: Ask, headers: Record<string, string>): Promise<Answer> {
+    const answer = await request(url, {
+      ...{ dispatcher: agent, method, signal, headers },
+      ...(body === undefined ? {} : { body }),
+    });
+    return {
+      statusCode: answer.statusCode,
+      headers: answer.headers,
+      pour: watched(pourFrom(answer.body as AsyncIterable<Uint8Array>)),
+      dump: () => answer.body.dump(),
+    };
+  }
+
+  /** Undefined where the length of the body is not told; it is then asked for the other way. */
+  async function askLarge(url: URL, headers: Record<string, string>): Promise<Answer | undefined> {
+    if (unsized.has(url.origin)) return undefined;
+    const answer = await wire.get(url, headers);
+    const { statusCode, length } = answer;
+    if (length === undefined && (statusCode === 200 || statusCode === 206)) {
+      answer.drop();
+      unsized.add(url.origin);
+      return undefined;
+    }
+    return { statusCode, headers: answer.headers, pour: watched(answer.pour), dump: () => dump(answer) };
+  }
+
+  async function hop(ask: Ask, url: URL, authorization: string | undefined): Promise<Answer> {
     await pace.ready(url.host);
+    signal.throwIfAborted();
+    const headers = {
+      "user-agent": "nearlayer-syncer",
+      ...ask.headers,
+      ...(authorization ? { authorization } : {}),
+    };
     try {
-      const answer = await request(url, {
-        dispatcher: agent,
-        method,
-        signal,
-        headers: { "user-agent": "nearlayer-syncer", ...headers, ...(authorization ? { authorization } : {}) },
-        ...(body === undefined ? {} : { body }),
-      });
+      const answer = (ask.isLarge && (await askLarge(url, headers))) || (await askSmall(url, ask, headers));
       hasAnswered = true;
       note(url.host, answer);
       return answer;
@@ -83,9 +146,9 @@ export function createTransport(options: TransportOptions): Transport {
     async ask(ask) {
       let url = ask.url;
       for (let hops = 0; hops <= MAX_REDIRECTS; hops += 1) {
-        const answer = await hop({ ...ask, url }, url.origin === ask.url.origin ? ask.authorization : undefined);
+        const answer = await hop(ask, url, url.origin === ask.url.origin ? ask.authorization : undefined);
         if (ask.method === "POST" || !isRedirect(answer.statusCode)) return answer;
-        await answer.body.dump();
+        await answer.dump();
         url = redirectOf(answer.statusCode, headerOf(answer.headers, "location"), url);
       }
       throw new RequestError("SOURCE_REFUSED", `registry ${name} redirects more than ${MAX_REDIRECTS} times`, {
@@ -93,17 +156,30 @@ export function createTransport(options: TransportOptions): Transport {
       });
     },
 
-    async *bodyOf({ body }) {
-      try {
-        for await (const chunk of body) yield chunk as Uint8Array;
-      } catch (cause) {
-        signal.throwIfAborted();
-        throw connectionError(cause, name, true);
-      }
+    async close() {
+      wire.close();
+      await agent.destroy();
     },
-
-    close: () => agent.destroy(),
   };
+}
+
+/** What whoever takes a body throws is theirs, and nothing that went wrong with the connection. */
+class TakeError extends Error {}
+
+function taken(take: Take, piece: Uint8Array): void | Promise<void> {
+  const wrap = (cause: unknown) => {
+    throw new TakeError("", { cause });
+  };
+  try {
+    return take(piece)?.catch(wrap);
+  } catch (cause) {
+    return wrap(cause);
+  }
+}
+
+async function dump({ length = Number.POSITIVE_INFINITY, pour, drop }: WireAnswer): Promise<void> {
+  if (length > MAX_DUMPED_BYTES) drop();
+  else await pour(() => {}).catch(() => {});
 }
 
 /** The first value of a header. */

@@ -6,8 +6,12 @@ import { messageOf, NearlayerError, systemCode } from "@nearlayer/shared/errors"
 import { MAX_MANIFEST_BYTES } from "@nearlayer/shared/manifest";
 import { isRepository, isTag, type Repository, type Tag } from "@nearlayer/shared/reference";
 import PQueue from "p-queue";
+import { pourFrom } from "../../pour.ts";
 import type { Source } from "../source.ts";
 import { blobPath, layerLink, repositoriesDir, revisionLink, tagLink, tagsDir } from "./layout.ts";
+
+/** How much of a file is read at once, in bytes. */
+const READ_BYTES = 256 * 1024;
 
 /**
  * A distribution registry's own storage on a disk of this machine. What the registry would not answer (a manifest or a
@@ -53,7 +57,10 @@ export async function openStorage(root: string, concurrency: number): Promise<So
     readBlob: (repository, digest, offset, consume) =>
       run(async () => {
         const file = await fileOfBlob(root, repository, digest);
-        return consume({ offset, body: createReadStream(file, { start: offset, signal: abort.signal }) });
+        return consume({
+          offset,
+          pour: pourFrom(createReadStream(file, { start: offset, signal: abort.signal, highWaterMark: READ_BYTES })),
+        });
       }),
 
     fileOfBlob: (repository, digest) => fileOfBlob(root, repository, digest),

@@ -38,14 +38,14 @@ export async function fetchToken(transport: Transport, request: TokenRequest, no
     : getToken(transport, request, credentials));
   const { statusCode } = answer;
   if (statusCode !== 200) {
-    await answer.body.dump();
+    await answer.dump();
     throw new RequestError("SOURCE_REFUSED", `token server ${realm.host} answers ${statusCode}`, {
       isTransient: isTransientStatus(statusCode),
       status: statusCode,
       ...(statusCode === 401 || statusCode === 403 ? { hint: "are source.username and its password right?" } : {}),
     });
   }
-  const bytes = await readBounded(transport.bodyOf(answer), MAX_TOKEN_BYTES, `token server ${realm.host}`);
+  const bytes = await readBounded(answer.pour, MAX_TOKEN_BYTES, `token server ${realm.host}`);
   const { text, life } = parseToken(bytes, realm);
   return { text, refreshAt: now + Math.max(life * 1000 * 0.8, Math.min(life * 1000, 5000)) };
 }
