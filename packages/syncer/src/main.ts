@@ -8,7 +8,7 @@ import { createRun } from "./cli/run.ts";
 export async function main(): Promise<void> {
   await runMain(async () => {
     let code: ExitCode = EXIT.OK;
-    const run = createRun();
+    const run = await createRun();
     const program = createProgram(run, (ended) => {
       code = ended;
     });

@@ -3,7 +3,6 @@ import { isPostgres } from "../config/load.ts";
 import { messageOf, NearlayerError } from "../errors.ts";
 import { describeLocation } from "./location.ts";
 import { migrate } from "./migrate.ts";
-import { postgresDialect } from "./postgres.ts";
 import type { CatalogSchema } from "./schema.ts";
 import { sqliteDialect } from "./sqlite.ts";
 
@@ -29,8 +28,10 @@ export const REVISION_CHANNELS: Readonly<Record<RevisionKey, string>> = {
  */
 export async function openCatalog(location: string): Promise<Catalog> {
   const shown = describeLocation(location);
-  const catalog = connect(isPostgres(location) ? postgresDialect(location) : sqliteDialect(location));
-  const migrating = isPostgres(location) ? connect(postgresDialect(location, { unlimited: true })) : catalog;
+  // A driver that is not used need not be loaded.
+  const postgres = isPostgres(location) ? (await import("./postgres.ts")).postgresDialect : undefined;
+  const catalog = connect(postgres === undefined ? sqliteDialect(location) : postgres(location));
+  const migrating = postgres === undefined ? catalog : connect(postgres(location, { unlimited: true }));
   try {
     await migrate(migrating);
     return catalog;

@@ -1,7 +1,5 @@
 import { NearlayerError } from "@nearlayer/shared/errors";
 import { EXIT } from "@nearlayer/shared/exit";
-import { publish } from "../commands/publish.ts";
-import { forecastPublish } from "../commands/publish-plan.ts";
 import { summarizePublish, summarizePublishForecast } from "../commands/summary.ts";
 import { type Cli, examples } from "./command.ts";
 
@@ -21,6 +19,11 @@ export function registerPublish({ program, config, show, end, run }: Cli): void 
       ),
     )
     .action(async ({ dryRun, ...options }: { dryRun?: boolean; full?: boolean; maxDelete?: number }) => {
+      // rsync's packages are loaded for nobody else.
+      const [{ publish }, { forecastPublish }] = await Promise.all([
+        import("../commands/publish.ts"),
+        import("../commands/publish-plan.ts"),
+      ]);
       const result = dryRun ? await forecastPublish(config(), run) : await publish(config(), options, run);
       if ("dryRun" in result) show(result, summarizePublishForecast);
       else show(result, summarizePublish);

@@ -1,16 +1,13 @@
 import { EXIT, exitCodeOf } from "@nearlayer/shared/exit";
 import { interruption } from "@nearlayer/shared/interrupt";
-import { createLogger } from "@nearlayer/shared/log";
 import type { Run } from "../commands/run.ts";
-import { createLogProgress } from "../progress/log.ts";
 import { type Progress, SILENT } from "../progress/progress.ts";
-import { createTerminalProgress } from "../progress/terminal.ts";
 
 /** How long a command may take to end in order once it was asked to, in milliseconds. Everything outlives a kill. */
 const PATIENCE_MS = 5000;
 
 /** What a command is run with from a command line. */
-export function createRun(): Run {
+export async function createRun(): Promise<Run> {
   const signal = interruption();
   signal.addEventListener("abort", () => {
     setTimeout(() => process.exit(exitCodeOf(signal.reason)), PATIENCE_MS).unref();
@@ -20,13 +17,22 @@ export function createRun(): Run {
     // `syncer list | head`
     process.exit(EXIT.READER_GONE);
   });
-  return { signal, progress: createProgress() };
+  return { signal, progress: await createProgress() };
 }
 
-/** People see bars; a log is written where one is asked for; else nothing is said until the end. */
-function createProgress(): Progress {
-  if (process.env.NEARLAYER_LOG !== undefined) return createLogProgress(createLogger("syncer"));
+/**
+ * People see bars; a log is written where one is asked for; else nothing is said until the end. What does it is loaded
+ * when it is needed: the half of a short command's time goes into loading.
+ */
+async function createProgress(): Promise<Progress> {
+  if (process.env.NEARLAYER_LOG !== undefined) {
+    const { createLogger } = await import("@nearlayer/shared/log");
+    const { createLogProgress } = await import("../progress/log.ts");
+    return createLogProgress(createLogger("syncer"));
+  }
   // A terminal without a size, as some runners of jobs have it, shows nothing.
   const { isTTY, columns = 0, rows = 0 } = process.stderr;
-  return isTTY && columns > 0 && rows > 0 ? createTerminalProgress(process.stderr) : SILENT;
+  if (!isTTY || columns === 0 || rows === 0) return SILENT;
+  const { createTerminalProgress } = await import("../progress/terminal.ts");
+  return createTerminalProgress(process.stderr);
 }

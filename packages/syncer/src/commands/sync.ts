@@ -1,4 +1,4 @@
-import { digestOfTag, type ImageRecord, recordImage } from "@nearlayer/shared/catalog/images";
+import { digestOfTag, type ImageRecord, recordImages } from "@nearlayer/shared/catalog/images";
 import type { Config, SourceConfig } from "@nearlayer/shared/config/schema";
 import type { Digest } from "@nearlayer/shared/digest";
 import { isDiskFull } from "@nearlayer/shared/exit";
@@ -77,17 +77,14 @@ async function syncFrom(
     return broken === undefined;
   });
   const hidden = await showImages(context, whole, plan.blobs);
-  for (const planned of whole) {
-    try {
-      if (hidden.has(planned)) throw hidden.get(planned);
-      const before = await digestOfTag(context.catalog, planned.repository, planned.tag);
-      await recordImage(context.catalog, await recordOf(context, planned));
+  for (const [planned, error] of hidden) failures.push(failureOf(planned, error));
+  const shown = whole.filter((planned) => !hidden.has(planned));
+  for (let start = 0; start < shown.length; start += RECORDED_AT_ONCE) {
+    const recorded = await record(context, shown.slice(start, start + RECORDED_AT_ONCE), failures);
+    for (const { planned, before } of recorded) {
       touched.push(planned.image.digest, ...(before === undefined ? [] : [before]));
       updated.push(`${planned.repository}:${planned.tag}`);
       progress.image(`${planned.repository}:${planned.tag}`, "updated");
-    } catch (error) {
-      if (isDiskFull(error)) throw error;
-      failures.push(failureOf(planned, error));
     }
   }
   for (const failure of failures) progress.image(nameOfFailure(failure), "failed", failure.message);
@@ -100,10 +97,43 @@ async function syncFrom(
   return { checked: walk.tags.length, unchanged, updated, removed, failures, fetched, generations };
 }
 
-async function recordOf(
-  context: StoreContext,
-  { repository, tag, image }: PlannedImage & TagName,
-): Promise<ImageRecord> {
+/** How many images one transaction records. */
+const RECORDED_AT_ONCE = 25;
+
+type NamedImage = PlannedImage & TagName;
+
+/** An image that is recorded now, and what its tag named before. */
+interface Recorded {
+  readonly planned: NamedImage;
+  readonly before: Digest | undefined;
+}
+
+/** Records images, all of which are shown; where that fails, one by one. Returns those that were, and what stood there. */
+async function record(context: StoreContext, images: readonly NamedImage[], failures: Failure[]): Promise<Recorded[]> {
+  const { catalog } = context;
+  try {
+    const recorded: Recorded[] = [];
+    const records: ImageRecord[] = [];
+    for (const planned of images) {
+      recorded.push({ planned, before: await digestOfTag(catalog, planned.repository, planned.tag) });
+      records.push(await recordOf(context, planned));
+    }
+    await recordImages(catalog, records);
+    return recorded;
+  } catch (error) {
+    if (isDiskFull(error)) throw error;
+    const [only, ...others] = images;
+    if (only === undefined || others.length > 0) {
+      const singly: Recorded[] = [];
+      for (const image of images) singly.push(...(await record(context, [image], failures)));
+      return singly;
+    }
+    failures.push(failureOf(only, error));
+    return [];
+  }
+}
+
+async function recordOf(context: StoreContext, { repository, tag, image }: NamedImage): Promise<ImageRecord> {
   const contents = await readContents(context.root, image);
   return { repository, tag, digest: image.digest, manifests: image.manifests, contents };
 }

@@ -25,8 +25,7 @@ const NO_CONNECTION = new Set([
   "EHOSTUNREACH",
   "ENETUNREACH",
   "ETIMEDOUT",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "WIRE_CONNECT_TIMEOUT",
+  "CONNECT_TIMEOUT",
 ]);
 
 /** Certificates do not get better by asking again (Node's doc/api/tls.md, "X509 certificate error codes"). */
@@ -54,16 +53,14 @@ export function connectionError(cause: unknown, name: string, hasAnswered: boole
   });
 }
 
+/** What a fault or a system error is to people. */
 const REASONS: Record<string, string> = {
-  UND_ERR_HEADERS_TIMEOUT: "no answer within source.timeout",
-  UND_ERR_BODY_TIMEOUT: "nothing came for source.timeout in the middle of a body",
-  UND_ERR_SOCKET: "the connection was closed in the middle of a body",
-  UND_ERR_CONNECT_TIMEOUT: "no connection within source.timeout",
-  WIRE_NO_ANSWER: "no answer within source.timeout",
-  WIRE_STALLED: "nothing came for source.timeout in the middle of a body",
-  WIRE_CLOSED: "the connection was closed in the middle of a body",
-  WIRE_CONNECT_TIMEOUT: "no connection within source.timeout",
-  WIRE_NOT_HTTP: "what it sent is no HTTP/1.1",
+  CONNECT_TIMEOUT: "no connection within source.timeout",
+  ANSWER_TIMEOUT: "no answer within source.timeout",
+  BODY_TIMEOUT: "nothing came for source.timeout in the middle of a body",
+  CLOSED: "the connection was closed",
+  ECONNRESET: "the connection was closed",
+  NOT_HTTP: "what it sent is no HTTP/1.1",
 };
 
 /** Statuses that pass: timeouts, too many requests, and whatever is wrong with the server. */

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { getCACertificates } from "node:tls";
 import { messageOf, NearlayerError } from "@nearlayer/shared/errors";
-import { Agent, request } from "undici";
-import { type Pour, pourFrom, type Take } from "../../pour.ts";
+import type { Pour, Take } from "../../pour.ts";
 import { connectionError, RequestError } from "./errors.ts";
 import type { Pace } from "./pace.ts";
+import { createPlain } from "./plain.ts";
 import { isRedirect, redirectOf } from "./redirect.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 import { createSpeedGuard } from "./speed.ts";
@@ -49,8 +49,9 @@ export interface TransportOptions {
   readonly concurrency: number;
   /** How long an answer may take to begin, and to go on, in milliseconds. */
   readonly timeout: number;
-  /** How many bytes per second a body brings at least, over a minute. */
+  /** How many bytes per second a body brings at least, over `speedWindow` milliseconds; by default a minute. */
   readonly minSpeed: number;
+  readonly speedWindow?: number;
   /** PEM certificates that are believed beside the system's. */
   readonly authorities: string | undefined;
   readonly pace: Pace;
@@ -60,12 +61,7 @@ export interface TransportOptions {
 export function createTransport(options: TransportOptions): Transport {
   const { name, timeout, minSpeed, pace, signal, authorities } = options;
   const ca = authorities === undefined ? {} : { ca: [...getCACertificates("default"), authorities] };
-  const agent = new Agent({
-    connections: options.concurrency,
-    headersTimeout: timeout,
-    bodyTimeout: timeout,
-    connect: { timeout, ...ca },
-  });
+  const plain = createPlain({ concurrency: options.concurrency, timeout, ...ca });
   const wire = createWire({ timeout, ...ca });
   /** Hosts that do not tell the length of large bodies. */
   const unsized = new Set<string>();
@@ -75,7 +71,7 @@ export function createTransport(options: TransportOptions): Transport {
   const watched =
     (pour: Pour): Pour =>
     async (take) => {
-      const isTooSlow = createSpeedGuard(minSpeed, Date.now());
+      const isTooSlow = createSpeedGuard(minSpeed, Date.now(), options.speedWindow);
       try {
         await pour((piece) => {
           if (isTooSlow(piece.length, Date.now())) {
@@ -91,17 +87,9 @@ export function createTransport(options: TransportOptions): Transport {
       }
     };
 
-  async function askSmall(url: URL, { method = "GET", body }: Ask, headers: Record<string, string>): Promise<Answer> {
-    const answer = await request(url, {
-      ...{ dispatcher: agent, method, signal, headers },
-      ...(body === undefined ? {} : { body }),
-    });
-    return {
-      statusCode: answer.statusCode,
-      headers: answer.headers,
-      pour: watched(pourFrom(answer.body as AsyncIterable<Uint8Array>)),
-      dump: () => answer.body.dump(),
-    };
+  async function askPlain(url: URL, ask: Ask, headers: Record<string, string>): Promise<Answer> {
+    const answer = await plain.ask(url, ask, headers);
+    return { ...answer, pour: watched(answer.pour) };
   }
 
   /** Undefined where the length of the body is not told; it is then asked for the other way. */
@@ -126,7 +114,7 @@ export function createTransport(options: TransportOptions): Transport {
       ...(authorization ? { authorization } : {}),
     };
     try {
-      const answer = (ask.isLarge && (await askLarge(url, headers))) || (await askSmall(url, ask, headers));
+      const answer = (ask.isLarge && (await askLarge(url, headers))) || (await askPlain(url, ask, headers));
       hasAnswered = true;
       note(url.host, answer);
       return answer;
@@ -158,7 +146,7 @@ export function createTransport(options: TransportOptions): Transport {
 
     async close() {
       wire.close();
-      await agent.destroy();
+      plain.close();
     },
   };
 }

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { messageOf, NearlayerError, systemCode } from "@nearlayer/shared/errors";
 import { z } from "zod";
 import type { Credentials } from "./credentials.ts";
-import { askHelper } from "./helper.ts";
 
 /** What we use of Docker's config.json (docker/cli, cli/config/configfile/file.go). */
 const schema = z.object({
@@ -27,7 +26,8 @@ export async function dockerCredentials(host: string, file: string | undefined):
   if (config === undefined) return undefined;
   const server = DOCKER_HUB_HOSTS.has(host) ? DOCKER_HUB : host;
   const helper = config.credHelpers?.[server] ?? config.credHelpers?.[host] ?? config.credsStore;
-  const helped = helper === undefined || helper === "" ? undefined : await askHelper(helper, server);
+  const helped =
+    helper === undefined || helper === "" ? undefined : await (await import("./helper.ts")).askHelper(helper, server);
   return helped ?? credentialsIn(config, host);
 }
 

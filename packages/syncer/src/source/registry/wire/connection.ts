@@ -1,24 +1,13 @@
 import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Pour, Take } from "../../../pour.ts";
+import { ConnectionFault } from "../fault.ts";
 import { type Head, parseHead } from "./head.ts";
 
 /** What is read at once, in bytes: as much as waits, and fewer, larger steps cost less. */
 const READ_BYTES = 256 * 1024;
 const MAX_HEAD_BYTES = 64 * 1024;
 const END_OF_HEAD = Buffer.from("\r\n\r\n");
-
-/** What goes wrong with a connection; the codes stand beside the system's own. */
-export type WireFault = "WIRE_CONNECT_TIMEOUT" | "WIRE_NO_ANSWER" | "WIRE_STALLED" | "WIRE_CLOSED" | "WIRE_NOT_HTTP";
-
-export class WireError extends Error {
-  readonly code: WireFault;
-
-  constructor(code: WireFault) {
-    super(code);
-    this.code = code;
-  }
-}
 
 /** An answer whose body waits to be read. One whose length is not known cannot be: it is to be dropped. */
 export interface WireAnswer extends Head {
@@ -90,30 +79,36 @@ export function openConnection(url: URL, { timeout, ca }: WireOptions, { onFree,
     told?.onEnd(error);
   }
   socket.on("error", end);
-  for (const event of ["end", "close"]) socket.on(event, () => end(new WireError("WIRE_CLOSED")));
-  socket.on("timeout", () => isHeld || end(new WireError(hasAnswered ? "WIRE_STALLED" : "WIRE_NO_ANSWER")));
+  for (const event of ["end", "close"]) socket.on(event, () => end(new ConnectionFault("CLOSED")));
+  socket.on("timeout", () => isHeld || end(new ConnectionFault(hasAnswered ? "BODY_TIMEOUT" : "ANSWER_TIMEOUT")));
   socket.setTimeout(timeout);
 
   const connection: Connection = {
     get isFree() {
       return ended === undefined && listener === undefined;
     },
-    destroy: () => end(new WireError("WIRE_CLOSED")),
+    destroy: () => end(new ConnectionFault("CLOSED")),
     send: (request) =>
       new Promise((resolve, reject) => {
         if (ended !== undefined) throw ended;
         hasAnswered = false;
         let received = Buffer.alloc(0);
+        // A head that drips is an answer that does not come.
+        const timer = setTimeout(() => end(new ConnectionFault("ANSWER_TIMEOUT")), 2 * timeout);
         listener = {
-          onEnd: reject,
+          onEnd(error) {
+            clearTimeout(timer);
+            reject(error);
+          },
           onBytes(bytes) {
             received = Buffer.concat([received, bytes]);
             const found = takeHead(received);
             if (found === "more") return true;
             if (found === undefined) {
-              end(new WireError("WIRE_NOT_HTTP"));
+              end(new ConnectionFault("NOT_HTTP"));
               return false;
             }
+            clearTimeout(timer);
             resolve(answer(found.head, found.rest));
             return false;
           },
@@ -127,7 +122,7 @@ export function openConnection(url: URL, { timeout, ca }: WireOptions, { onFree,
     let left = head.length ?? 0;
     // Until the body is poured, nothing is read; what ends meanwhile is told then.
     listener = { onBytes: () => false, onEnd: () => {} };
-    const drop = () => end(new WireError("WIRE_CLOSED"));
+    const drop = () => end(new ConnectionFault("CLOSED"));
     const finish = () => {
       listener = undefined;
       if (!head.isKept) return drop();
@@ -143,7 +138,7 @@ export function openConnection(url: URL, { timeout, ca }: WireOptions, { onFree,
         const step = (bytes: Uint8Array): boolean => {
           // More than was announced: whose bytes are those?
           if (bytes.length > left) {
-            fail(new WireError("WIRE_NOT_HTTP"));
+            fail(new ConnectionFault("NOT_HTTP"));
             return false;
           }
           left -= bytes.length;
@@ -183,7 +178,9 @@ export function openConnection(url: URL, { timeout, ca }: WireOptions, { onFree,
       onBytes: () => false,
       onEnd: (error) =>
         reject(
-          error instanceof WireError && error.code === "WIRE_NO_ANSWER" ? new WireError("WIRE_CONNECT_TIMEOUT") : error,
+          error instanceof ConnectionFault && error.code === "ANSWER_TIMEOUT"
+            ? new ConnectionFault("CONNECT_TIMEOUT")
+            : error,
         ),
     };
     socket.once(url.protocol === "https:" ? "secureConnect" : "connect", () => {

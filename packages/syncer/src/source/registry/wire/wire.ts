@@ -2,7 +2,7 @@ import { type Connection, openConnection, type WireAnswer, type WireOptions } fr
 
 /** Asks servers for large bodies, over connections that are kept. */
 export interface Wire {
-  /** Throws a WireError, or the system's. An answer's body must be poured or dropped. */
+  /** Throws a ConnectionFault, or the system's. An answer's body must be poured or dropped. */
   get(url: URL, headers: Readonly<Record<string, string>>): Promise<WireAnswer>;
   /** Breaks off what is under way. */
   close(): void;
