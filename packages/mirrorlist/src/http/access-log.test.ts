@@ -1,4 +1,5 @@
 import { configSchema } from "@nearlayer/shared/config/schema";
+import { createLogger } from "@nearlayer/shared/log";
 import { expect, onTestFinished, test } from "vitest";
 import { staticGeo } from "../geo/static.ts";
 import { createMetrics } from "../metrics/metrics.ts";
@@ -9,9 +10,14 @@ const GEO = staticGeo({ "203.0.113.0/24": { country: "JP" } });
 
 /** The one line of a request that the mirror list answers with a redirect. */
 async function lineOf(mirrorlist: Record<string, unknown>): Promise<Record<string, unknown>> {
-  const { promise, resolve } = Promise.withResolvers<Record<string, unknown>>();
+  const { promise, resolve } = Promise.withResolvers<string>();
   const config = configSchema.parse({ mirrorlist });
-  const admit = createAdmit({ config, geo: GEO, log: { info: resolve }, metrics: createMetrics() });
+  const admit = createAdmit({
+    config,
+    geo: GEO,
+    log: createLogger("test", "info", { write: resolve }),
+    metrics: createMetrics(),
+  });
   const server = await listen((request, response) => {
     Object.assign(admit(request, response).entry, {
       kind: "blob",
@@ -24,8 +30,8 @@ async function lineOf(mirrorlist: Record<string, unknown>): Promise<Record<strin
     response.end("x");
   });
   onTestFinished(() => server[Symbol.asyncDispose]());
-  await send(server.port, "/", { "x-forwarded-for": "203.0.113.7", "user-agent": "a".repeat(200) });
-  return JSON.parse(JSON.stringify(await promise));
+  await send(server.port, "/", { "x-forwarded-for": "203.0.113.7", "user-agent": `"\\${"a".repeat(200)}` });
+  return JSON.parse(await promise);
 }
 
 test.each([
@@ -35,8 +41,25 @@ test.each([
 ])("one line says who, what, where and how long; the address: %s", async (logClientAddress, client) => {
   const line = await lineOf({ logClientAddress });
   expect(line).toMatchObject({
-    ...{ kind: "blob", repository: "a", digest: "sha256:x", mirror: "jp", rank: "country" },
-    ...{ country: "JP", method: "GET", status: 200, originBytes: 3, agent: "a".repeat(80), ms: expect.any(Number) },
+    ...{
+      level: 30,
+      time: expect.any(Number),
+      name: "test",
+      msg: "request",
+      kind: "blob",
+      repository: "a",
+      digest: "sha256:x",
+      mirror: "jp",
+      rank: "country",
+    },
+    ...{
+      country: "JP",
+      method: "GET",
+      status: 200,
+      originBytes: 3,
+      agent: `"\\${"a".repeat(78)}`,
+      ms: expect.any(Number),
+    },
   });
   expect(line.client).toBe(client);
   if (client !== "203.0.113.7") expect(JSON.stringify(line)).not.toContain("203.0.113.7");

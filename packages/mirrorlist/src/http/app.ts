@@ -26,32 +26,41 @@ export function createApp(deps: AppDeps): { callback(): RequestListener } {
     callback: () => (request, response) => {
       // 1. The raw path: a framework's own would be decoded or resolved by somebody sooner or later.
       const path = rawPath(request.url ?? "/");
-      if (isRegistryPath(path)) void answerPull(context, admit, request, response, path);
+      if (isRegistryPath(path)) answerPull(context, admit, request, response, path);
       else void answerPage(request, response);
     },
   };
 }
 
-async function answerPull(
+/** What is answered from memory is sent before this returns. */
+function answerPull(
   context: Context,
   admit: Admit,
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
-): Promise<void> {
+): void {
   const exchange = new Exchange(request, response, admit(request, response));
-  try {
-    try {
-      await answerRegistry(exchange, context, path);
-    } catch (error) {
-      answerFailure(exchange, context, error);
-    }
-    await exchange.send();
-  } catch (error) {
+  const fail = (error: unknown) => answerFailure(exchange, context, error);
+  const breakOff = (error: unknown) => {
     // Clients that leave in the middle of a blob.
     context.log.debug({ err: error }, "an answer broke off");
     response.destroy();
+  };
+  const send = () => {
+    try {
+      exchange.send()?.catch(breakOff);
+    } catch (error) {
+      breakOff(error);
+    }
+  };
+  try {
+    const answered = answerRegistry(exchange, context, path);
+    if (answered instanceof Promise) return void answered.catch(fail).then(send);
+  } catch (error) {
+    fail(error);
   }
+  send();
 }
 
 /** What a handler throws is an answer too. */

@@ -6,6 +6,7 @@ import { AFTER_MIRRORS } from "../delivery/recipe.ts";
 import { wantedBy } from "../pull/attempts.ts";
 import { chooseMirror } from "../pull/choose-mirror.ts";
 import { pullerOf } from "../pull/failover.ts";
+import { type Ready, whenReady } from "../ready.ts";
 import { rankName } from "../selection/rank.ts";
 import type { ServedBlob } from "../served/blob-table.ts";
 import type { Snapshot } from "../served/snapshot.ts";
@@ -18,35 +19,44 @@ const OCTETS = "application/octet-stream";
 const [AFTER, MIRRORS] = AFTER_MIRRORS.split("=") as [string, string];
 
 /** A blob: its head and the small ones from here, a layer by a redirect to a mirror or, last, from the origin. */
-export async function answerBlob(
+export function answerBlob(
   ctx: Ctx,
   context: Context,
   snapshot: Snapshot,
   repository: Repository,
   digest: Digest,
-): Promise<void> {
-  const { entry, client, forwarded } = ctx.state;
-  entry.reference = digest;
+): Ready<void> {
+  ctx.state.entry.reference = digest;
   const blob = snapshot.blobs.get(digest);
-  if (blob === undefined) return sendError(ctx, specError("BLOB_UNKNOWN", "no such blob here", digest));
   const content = snapshot.contents.get(digest);
-  if (content !== undefined) return sendBytes(ctx, digest, OCTETS, content);
-  if (ctx.method === "HEAD") return sendHead(ctx, digest, blob);
-  if (queryOf(ctx).get(AFTER) === MIRRORS) return sendFromOrigin(ctx, context, digest, blob, "tried");
+  if (blob === undefined) sendError(ctx, specError("BLOB_UNKNOWN", "no such blob here", digest));
+  else if (content !== undefined) sendBytes(ctx, digest, OCTETS, content);
+  else if (ctx.method === "HEAD") sendHead(ctx, digest, blob);
+  else if (queryOf(ctx).get(AFTER) === MIRRORS) return sendFromOrigin(ctx, context, digest, blob, "tried");
+  else return answerLayer(ctx, context, repository, digest, blob);
+  return undefined;
+}
 
+function answerLayer(
+  ctx: Ctx,
+  context: Context,
+  repository: Repository,
+  digest: Digest,
+  blob: ServedBlob,
+): Ready<void> {
+  const { client, forwarded } = ctx.state;
   const userAgent = ctx.get("user-agent");
   const httpsOnly = forwarded.scheme === "https" && agentOf(userAgent).refusesDowngrade === true;
   const puller = pullerOf(client, userAgent, repository);
   const wanted = wantedBy(ctx.get("range"));
-  const { candidate, failover } = await chooseMirror(context, { client, puller, digest, blob, wanted, httpsOnly });
-  if (failover > 0) entry.failover = failover;
-  if (candidate === undefined) return sendFromOrigin(ctx, context, digest, blob, failover > 0 ? "failed" : "none");
-  redirect(
-    ctx,
-    `${candidate.mirror.url}${pubBlobName(candidate.platform, digest)}`,
-    candidate.mirror.name,
-    rankName(candidate.rank),
-  );
+  const chosen = chooseMirror(context, { client, puller, digest, blob, wanted, httpsOnly });
+  return whenReady(chosen, ({ candidate, failover }) => {
+    if (failover > 0) ctx.state.entry.failover = failover;
+    if (candidate === undefined) return sendFromOrigin(ctx, context, digest, blob, failover > 0 ? "failed" : "none");
+    const { mirror, platform, rank } = candidate;
+    redirect(ctx, `${mirror.url}${pubBlobName(platform, digest)}`, mirror.name, rankName(rank));
+    return undefined;
+  });
 }
 
 function sendHead(ctx: Ctx, digest: Digest, { size }: ServedBlob): void {
@@ -80,14 +90,14 @@ async function sendFromOrigin(
 /** 307, because a client may come with any method that a redirect must keep; and never remembered by anybody. */
 function redirect(ctx: Ctx, location: string, mirror: string, rank: string): void {
   nameChoice(ctx, mirror, rank);
-  // Koa makes a null body a 204: the status comes after it.
-  ctx.body = null;
   ctx.status = 307;
   ctx.set("Location", location);
   ctx.set("Cache-Control", "no-store");
 }
 
 function nameChoice(ctx: Ctx, mirror: string, rank: string): void {
-  Object.assign(ctx.state.entry, { mirror, rank });
+  const { entry } = ctx.state;
+  entry.mirror = mirror;
+  entry.rank = rank;
   ctx.set("Nearlayer-Mirror", `${mirror}; rank=${rank}`);
 }

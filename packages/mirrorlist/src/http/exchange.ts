@@ -28,7 +28,8 @@ export class Exchange implements Ctx {
   body: unknown = null;
   length: number | undefined;
   readonly #res: ServerResponse;
-  readonly #headers: Record<string, string | number> = {};
+  /** Names and values in turn, as Node takes them without looking each of them up. */
+  readonly #headers: (string | number)[] = [];
 
   constructor(req: IncomingMessage, res: ServerResponse, state: RequestState) {
     this.req = req;
@@ -43,28 +44,31 @@ export class Exchange implements Ctx {
   }
 
   /** `name` must be written as it is everywhere else. */
-  set(name: string, value: string): void {
-    this.#headers[name] = value;
+  set(name: string, value: string | number): void {
+    const at = this.#headers.indexOf(name);
+    if (at < 0) this.#headers.push(name, value);
+    else this.#headers[at + 1] = value;
   }
 
   remove(name: string): void {
-    delete this.#headers[name];
+    const at = this.#headers.indexOf(name);
+    if (at >= 0) this.#headers.splice(at, 2);
   }
 
-  /** Sends the answer; resolves when a stream has been sent to its end, and rejects when that broke off. */
-  async send(): Promise<void> {
+  /** Sends the answer; one that is a stream is waited for, and rejects when it broke off. */
+  send(): Promise<void> | undefined {
     const { body, status } = this;
-    const headers = this.#headers;
     if (body instanceof Readable) return this.#stream(body);
-    if (body instanceof Uint8Array) headers["Content-Length"] = body.length;
-    else if (status !== 304 && headers["Content-Length"] === undefined) headers["Content-Length"] = 0;
-    this.#res.writeHead(status, headers);
+    if (body instanceof Uint8Array) this.set("Content-Length", body.length);
+    else if (status !== 304 && !this.#headers.includes("Content-Length")) this.set("Content-Length", 0);
+    this.#res.writeHead(status, this.#headers);
     if (this.method === "HEAD" || !(body instanceof Uint8Array) || status === 304) this.#res.end();
     else this.#res.end(body);
+    return undefined;
   }
 
   async #stream(body: Readable): Promise<void> {
-    if (this.length !== undefined) this.#headers["Content-Length"] = this.length;
+    if (this.length !== undefined) this.set("Content-Length", this.length);
     this.#res.writeHead(this.status, this.#headers);
     if (this.method !== "HEAD") return pipeline(body, this.#res);
     body.destroy();

@@ -43,9 +43,8 @@ function clientAddress(
   isTrusted: (address: Address) => boolean,
 ): Address {
   let client = peer;
-  for (const text of listOf(header).reverse()) {
-    const match = WITH_PORT.exec(text);
-    const address = parseAddress(match?.[1] ?? match?.[2] ?? text);
+  for (const text of fromTheRight(header)) {
+    const address = parseAddress(text) ?? parseWithPort(text);
     // Not an address: the last one that was vouched for is all that is known.
     if (address === undefined) return client;
     client = address;
@@ -54,16 +53,20 @@ function clientAddress(
   return client;
 }
 
-/** Node joins repeated headers of this kind with a comma. */
-function listOf(header: string | string[] | undefined): string[] {
-  const text = Array.isArray(header) ? header.join(",") : (header ?? "");
-  return text
-    .split(",")
-    .map((item) => item.trim())
-    .filter((item) => item !== "");
+function parseWithPort(text: string): Address | undefined {
+  const match = WITH_PORT.exec(text);
+  return match === null ? undefined : parseAddress(match[1] ?? match[2] ?? "");
 }
 
-const lastOf = (header: string | string[] | undefined): string | undefined => listOf(header).at(-1);
+/** The items of a list, the last one first. Node joins repeated headers of this kind with a comma. */
+function fromTheRight(header: string | string[] | undefined): string[] {
+  if (header === undefined) return [];
+  const text = Array.isArray(header) ? header.join(",") : header;
+  const items = text.split(",").map((item) => item.trim());
+  return items.filter((item) => item !== "").reverse();
+}
+
+const lastOf = (header: string | string[] | undefined): string | undefined => fromTheRight(header)[0];
 
 const hostOf = (text: string | undefined): string | undefined =>
   text !== undefined && text.length <= 255 && HOST.test(text) ? text.toLowerCase() : undefined;

@@ -1,3 +1,4 @@
+import type { Ready } from "../ready.ts";
 import { type Asked, parseRequest } from "../request.ts";
 import { findManifest, type Snapshot } from "../served/snapshot.ts";
 import { specError } from "../spec-error.ts";
@@ -9,31 +10,41 @@ import { answerManifest } from "./manifests.ts";
 
 /**
  * Everything under `/v2/`; `path` is the raw one. The way of a request is in `docs/request-handling.md`, whose numbers
- * stand here.
+ * stand here. Undefined when the answer is complete already, as nearly all are.
  */
-export async function answerRegistry(ctx: Ctx, context: Context, path: string): Promise<void> {
+export function answerRegistry(ctx: Ctx, context: Context, path: string): Ready<void> {
   ctx.set("Docker-Distribution-API-Version", "registry/2.0");
   // 2. What is asked.
   const asked = parseRequest(ctx.method, path);
   const { entry } = ctx.state;
   entry.kind = asked.kind;
-  if (asked.kind === "error") return sendError(ctx, asked);
-  if (asked.kind === "version") return sendJson(ctx, {});
   // 3. One snapshot for the whole request.
-  let snapshot = context.snapshot();
-  if (asked.kind === "catalog") return answerCatalog(ctx, snapshot);
+  const snapshot = context.snapshot();
+  if (asked.kind === "error") sendError(ctx, asked);
+  else if (asked.kind === "version") sendJson(ctx, {});
+  else if (asked.kind === "catalog") answerCatalog(ctx, snapshot);
   // Another instance may have told the client of what has not come here yet.
-  if (!isKnown(snapshot, asked)) snapshot = await context.newest();
-  entry.repository = asked.repository;
+  else if (isKnown(snapshot, asked)) return answerFrom(ctx, context, snapshot, asked);
+  else return context.newest().then((newest) => answerFrom(ctx, context, newest, asked));
+  return undefined;
+}
+
+type AskedOfRepository = Extract<Asked, { readonly repository: unknown }>;
+
+function answerFrom(ctx: Ctx, context: Context, snapshot: Snapshot, asked: AskedOfRepository): Ready<void> {
+  ctx.state.entry.repository = asked.repository;
   const repository = snapshot.repositories.get(asked.repository);
   if (repository === undefined) {
-    return sendError(ctx, specError("NAME_UNKNOWN", "no such repository here", asked.repository));
+    sendError(ctx, specError("NAME_UNKNOWN", "no such repository here", asked.repository));
+    return undefined;
   }
   switch (asked.kind) {
     case "tags":
-      return answerTags(ctx, asked.repository, repository);
+      answerTags(ctx, asked.repository, repository);
+      return undefined;
     case "referrers":
-      return answerReferrers(ctx, snapshot, repository, asked.digest);
+      answerReferrers(ctx, snapshot, repository, asked.digest);
+      return undefined;
     case "manifest":
       return answerManifest(ctx, context, snapshot, asked.repository, repository, asked.reference);
     case "blob":
@@ -42,7 +53,7 @@ export async function answerRegistry(ctx: Ctx, context: Context, path: string): 
 }
 
 /** Is what is named in the snapshot? A variant never is. */
-function isKnown(snapshot: Snapshot, asked: Extract<Asked, { readonly repository: unknown }>): boolean {
+function isKnown(snapshot: Snapshot, asked: AskedOfRepository): boolean {
   const repository = snapshot.repositories.get(asked.repository);
   if (repository === undefined) return false;
   if (asked.kind === "manifest") return findManifest(snapshot, repository, asked.reference) !== undefined;

@@ -1,6 +1,7 @@
-import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Registry } from "prom-client";
 import type { AccessEntry } from "../http/deps.ts";
 import { registerGauges, type Sources } from "./gauges.ts";
+import { createDurations, createTallied } from "./tally.ts";
 
 /** An answer that has gone out, or broken off. */
 export interface Answered {
@@ -35,10 +36,15 @@ export function createMetrics({ ofProcess = false } = {}): Metrics {
   if (ofProcess) collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 10 });
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter({ name: `nearlayer_${name}`, help, labelNames, registers: [registry] });
-  const requests = counter("requests_total", "Answers by what was asked and their status.", ["kind", "status"]);
+  const tallied = <L extends string>(name: string, help: string, labelNames: readonly [L, L]) =>
+    createTallied({ name: `nearlayer_${name}`, help, labelNames, registers: [registry] }, (key) => {
+      const [first = "", second = ""] = key.split(" ");
+      return { [labelNames[0]]: first, [labelNames[1]]: second } as Record<L, string>;
+    });
+  const requests = tallied("requests_total", "Answers by what was asked and their status.", ["kind", "status"]);
   const aborted = counter("requests_aborted_total", "Answers that the client did not wait for.", ["kind"]);
   const manifests = counter("manifests_total", "Manifests by how they were delivered.", ["delivery"]);
-  const redirects = counter("redirects_total", "Layers by the mirror and its rank.", ["mirror", "rank"]);
+  const redirects = tallied("redirects_total", "Layers by the mirror and its rank.", ["mirror", "rank"]);
   const origin = counter("origin_answers_total", "Layers for which no mirror was named, by the reason.", ["reason"]);
   const originBytes = counter("origin_bytes_total", "Bytes of layers that were read for clients here.");
   const failovers = counter("failovers_total", "Layers that were asked for again: the mirror before has failed.");
@@ -46,37 +52,23 @@ export function createMetrics({ ofProcess = false } = {}): Metrics {
   const looks = counter("checks_total", "Looks at blobs on mirrors, by what they have shown.", ["mirror", "result"]);
   const reloads = counter("config_reloads_total", "Configurations that were read again, by the result.", ["result"]);
   const evictions = counter("connections_evicted_total", "Idle connections that were closed to make room.");
-  const durations = new Histogram({
+  const durations = createDurations(registry, {
     name: "nearlayer_request_duration_seconds",
     help: "From the head of a request to the end of its answer.",
-    labelNames: ["kind"],
-    buckets: BUCKETS,
-    registers: [registry],
-  });
-  // Of mirrors that are gone the counters go too, and are then made anew.
-  let bindRedirects = memoizeRedirects();
-  function memoizeRedirects() {
-    return memoize((key) => {
-      const [mirror = "", rank = ""] = key.split(" ");
-      return redirects.labels({ mirror, rank: rank.replace(/^netblock.*/, "netblock") });
-    });
-  }
-  const bind = memoize((key) => {
-    const [kind = "", status = ""] = key.split(" ");
-    return { requests: requests.labels(kind, status), durations: durations.labels(kind) };
+    label: "kind",
+    bounds: BUCKETS,
   });
 
   return {
     registry,
     answered({ entry, status, seconds, isAborted }) {
       const { kind, delivery, mirror, rank = "", failover, originBytes: bytes } = entry;
-      const bound = bind(`${kind} ${status}`);
-      bound.requests.inc();
-      bound.durations.observe(seconds);
+      requests.of(`${kind} ${status}`).add();
+      durations.observe(kind, seconds);
       if (isAborted) aborted.inc({ kind });
       if (delivery !== undefined) manifests.inc({ delivery });
       if (mirror === "origin") origin.inc({ reason: rank });
-      else if (mirror !== undefined) bindRedirects(`${mirror} ${rank}`).inc();
+      else if (mirror !== undefined) redirects.of(`${mirror} ${rank.startsWith("netblock") ? "netblock" : rank}`).add();
       if (failover !== undefined) failovers.inc();
       if (bytes?.() !== undefined) originBytes.inc(bytes());
     },
@@ -86,22 +78,11 @@ export function createMetrics({ ofProcess = false } = {}): Metrics {
     evicted: () => evictions.inc(),
     observe: (sources) => registerGauges(registry, sources),
     keepMirrors(names) {
-      bindRedirects = memoizeRedirects();
-      for (const metric of [redirects, probes, looks] as Counter[]) {
+      for (const metric of [redirects.counter, probes, looks] as Counter[]) {
         void metric.get().then(({ values }) => {
           for (const { labels } of values) if (!names.has(String(labels.mirror))) metric.remove(labels);
         });
       }
     },
-  };
-}
-
-/** Finding a label's counter anew costs as much as an answer; the keys are as few as kinds and statuses. */
-function memoize<T>(make: (key: string) => T): (key: string) => T {
-  const made = new Map<string, T>();
-  return (key) => {
-    const known = made.get(key) ?? make(key);
-    made.set(key, known);
-    return known;
   };
 }

@@ -1,12 +1,13 @@
 import type { Digest } from "@nearlayer/shared/digest";
 import { maxProbeAge } from "../mirrors/probe.ts";
+import type { Ready } from "../ready.ts";
 import type { Client } from "../selection/client.ts";
 import { type Candidate, nearest } from "../selection/select.ts";
 import { redirectSpread } from "../selection/spread.ts";
 import type { ServedBlob } from "../served/blob-table.ts";
 import type { Wanted } from "./attempts.ts";
 import type { PullDeps } from "./deps.ts";
-import type { Puller } from "./failover.ts";
+import type { Failed, Puller } from "./failover.ts";
 import { firstGood } from "./first-good.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -37,14 +38,19 @@ const MAX_CANDIDATES = 16;
 const PATIENCE = { step: 500, total: 2000 };
 
 /** The best mirror that has not failed this client for this blob, and that has just been seen to have it. */
-export async function chooseMirror(deps: ChooseDeps, request: LayerRequest): Promise<Choice> {
-  const { puller, digest, blob, wanted } = request;
+export function chooseMirror(deps: ChooseDeps, request: LayerRequest): Ready<Choice> {
+  const { puller, digest, wanted } = request;
   const failed = deps.failover.ask(puller, digest, wanted);
   const first = failed.times === 0 ? knownFirst(deps, request) : undefined;
   if (first !== undefined) {
     deps.failover.sent(puller, digest, first.mirror.url);
     return { candidate: first, failover: 0 };
   }
+  return chooseAmongMore(deps, request, failed);
+}
+
+async function chooseAmongMore(deps: ChooseDeps, request: LayerRequest, failed: Failed): Promise<Choice> {
+  const { puller, digest, blob } = request;
   const candidates = candidatesFor(deps, request, MAX_CANDIDATES);
   if (failed.times > 0) {
     for (const candidate of candidates) {

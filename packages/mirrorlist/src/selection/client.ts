@@ -47,7 +47,10 @@ const DOT = 46;
 const ZERO = 48;
 
 export function prefixOf(address: Address): string {
-  if (address instanceof ipaddr.IPv4) return `${address.octets.slice(0, 3).join(".")}.0/24`;
+  if (address instanceof ipaddr.IPv4) {
+    const [a, b, c] = address.octets;
+    return `${a}.${b}.${c}.0/24`;
+  }
   const bytes = address.toByteArray().map((byte, index) => (index < IPV6_BITS / 8 ? byte : 0));
   return `${ipaddr.fromByteArray(bytes).toString()}/${IPV6_BITS}`;
 }
