@@ -1,4 +1,5 @@
 import { type Logger, pino, symbols } from "pino";
+import { gatherLines } from "./log-lines.ts";
 
 export type { Logger } from "pino";
 
@@ -28,12 +29,10 @@ export function lineWriter(log: Logger, message: string): ((fields: string) => v
   };
 }
 
-/** How long a line waits for others that are written with it, in milliseconds, and how many characters go at once. */
-const GATHER_MS = 50;
-const GATHER_CHARACTERS = 64 * 1024;
-
 /** How much may wait for a stderr that nobody reads, in bytes; what comes after it is dropped, and counted. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+
+const NEWLINE = 10;
 
 /** How long the end of a program waits for the last lines to be read, in milliseconds. */
 const FLUSH_MS = 500;
@@ -50,33 +49,25 @@ export interface ServerLog extends AsyncDisposable {
  * Lines are gathered for a moment, written outside the event loop, and lost when there is no room for them.
  */
 export function createServerLog(name: string, level = process.env.NEARLAYER_LOG ?? "info"): ServerLog {
-  const destination = pino.destination({ fd: 2, sync: false, maxLength: MAX_WAITING_BYTES });
+  const destination = pino.destination({
+    fd: 2,
+    sync: false,
+    maxLength: MAX_WAITING_BYTES,
+    contentMode: "buffer",
+  } as never);
   let dropped = 0;
-  destination.on("drop", (lines: string) => {
-    dropped += lines.split("\n").length - 1;
+  destination.on("drop", (bytes: Buffer) => {
+    for (const byte of bytes) dropped += byte === NEWLINE ? 1 : 0;
   });
   // A stderr that is closed is no reason to end, and there is nowhere to say so.
   destination.on("error", () => undefined);
-  let gathered = "";
-  let timer: NodeJS.Timeout | undefined;
-  const flush = () => {
-    clearTimeout(timer);
-    timer = undefined;
-    destination.write(gathered);
-    gathered = "";
-  };
-  const stream = {
-    write(line: string) {
-      gathered += line;
-      timer ??= setTimeout(flush, GATHER_MS);
-      if (gathered.length > GATHER_CHARACTERS) flush();
-    },
-  };
+  // In this mode it takes bytes, which its type does not say.
+  const lines = gatherLines((bytes) => destination.write(bytes as never));
   return {
-    log: createLogger(name, level, stream),
+    log: createLogger(name, level, lines),
     dropped: () => dropped,
     async [Symbol.asyncDispose]() {
-      flush();
+      lines.flush();
       await new Promise<void>((resolve) => {
         setTimeout(resolve, FLUSH_MS).unref();
         destination.once("close", resolve).end();

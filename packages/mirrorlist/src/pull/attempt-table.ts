@@ -1,16 +1,15 @@
-import { type Seed, seedOf } from "../selection/rendezvous.ts";
+import type { Seed } from "../selection/rendezvous.ts";
 import type { Attempts } from "./attempts.ts";
 
 /** The attempts of many pullers, by what tells them apart; beyond its size, those that were not used for long go. */
 export interface AttemptTable {
-  get(key: string): Attempts | undefined;
-  set(key: string, attempts: Attempts): void;
+  get(key: Seed): Attempts | undefined;
+  set(key: Seed, attempts: Attempts): void;
 }
 
-/** What is kept of an entry, in words: the two of its key, then the fields in this order. */
+/** What is kept of an entry, in words: the two of its key, five counts, the flags, and where it was sent to. */
 const KEY = 2;
-const COUNTS = ["announced", "pulls", "reruns", "retries", "failed"] as const;
-const FLAGS = KEY + COUNTS.length;
+const FLAGS = KEY + 5;
 const SENT_TO = FLAGS + 1;
 /** More mirrors than that are named to nobody. */
 const MAX_SENT_TO = 8;
@@ -20,28 +19,18 @@ const WORDS = SENT_TO + MAX_SENT_TO;
  * Numbers in typed arrays, about 150 bytes for each of `max`. As objects in a map they would be what the garbage
  * collector does most for: each lives for seconds, which is neither short nor long.
  *
- * Keys are told apart by 64 bits of their hash. Two generations, as in `lru.ts`.
+ * A key is 64 bits of a hash. Two generations, as in `lru.ts`.
  */
 export function createAttemptTable(max: number): AttemptTable {
   const names = createNames();
   let [young, old] = [createGeneration(Math.ceil(max / 2)), createGeneration(Math.ceil(max / 2))];
-  let [lastKey, lastSeed]: [string, Seed] = ["", seedOf("")];
-  const seedFor = (key: string): Seed => {
-    // A request asks and then says where it was sent.
-    if (key !== lastKey) [lastKey, lastSeed] = [key, seedOf(key)];
-    return lastSeed;
-  };
   return {
-    get(key) {
-      const seed = seedFor(key);
-      return young.read(seed, names) ?? old.read(seed, names);
-    },
+    get: (key) => young.read(key, names) ?? old.read(key, names),
     set(key, attempts) {
-      const seed = seedFor(key);
-      if (young.write(seed, attempts, names)) return;
+      if (young.write(key, attempts, names)) return;
       [young, old] = [old, young];
       young.clear();
-      young.write(seed, attempts, names);
+      young.write(key, attempts, names);
     },
   };
 }
@@ -55,7 +44,8 @@ function createGeneration(capacity: number) {
   const times = new Float64Array(capacity * 2);
   let count = 0;
 
-  const find = ([a, b]: Seed): number => {
+  const find = (seed: Seed): number => {
+    const [a, b] = seed;
     let slot = a & (slots - 1);
     for (;;) {
       const entry = (index[slot] ?? 0) - 1;
@@ -99,8 +89,13 @@ function createGeneration(capacity: number) {
         index[slot] = entry + 1;
       }
       const at = entry * WORDS;
-      [words[at], words[at + 1]] = seed;
-      for (const [offset, name] of COUNTS.entries()) words[at + KEY + offset] = attempts[name];
+      words[at] = seed[0];
+      words[at + 1] = seed[1];
+      words[at + KEY] = attempts.announced;
+      words[at + KEY + 1] = attempts.pulls;
+      words[at + KEY + 2] = attempts.reruns;
+      words[at + KEY + 3] = attempts.retries;
+      words[at + KEY + 4] = attempts.failed;
       words[at + FLAGS] = (attempts.isCrowd ? 1 : 0) | (attempts.isUnannounced ? 2 : 0);
       for (let each = 0; each < MAX_SENT_TO; each += 1) {
         const name = attempts.sentTo[each];

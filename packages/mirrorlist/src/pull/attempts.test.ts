@@ -5,6 +5,7 @@ import {
   ask,
   isAwaited,
   mayRerun,
+  named,
   sent,
   type Wanted,
   WINDOW_MS,
@@ -170,4 +171,14 @@ test.each<[string, Wanted]>([
   ["lines=1-", "piece"],
 ])("a request for %j wants the %s", (range, wanted) => {
   expect(wantedBy(range)).toBe(wanted);
+});
+
+test("to be named a mirror for a blob is to get a manifest, to ask, and to be sent there", () => {
+  const before = [undefined, announce(undefined, 1000), ask(undefined, "whole", 1000), named(undefined, "m1", 1000)];
+  for (const attempts of before) {
+    for (const now of [1000, 1000 + WINDOW_MS, 10_000_000]) {
+      const inTurn = sent(ask(announce(attempts, now), "whole", now), "m2", now);
+      expect(named(attempts, "m2", now)).toEqual(inTurn);
+    }
+  }
 });

@@ -91,6 +91,15 @@ export function sent(attempts: Attempts | undefined, mirror: string, now: number
   return known.sentTo.includes(mirror) ? known : { ...known, sentTo: [...known.sentTo, mirror] };
 }
 
+/** The client got a manifest that names a mirror for the blob: it asks there, without a word to us. */
+export function named(attempts: Attempts | undefined, mirror: string, now: number): Attempts {
+  // As nearly all are. The other way would make the same of them, and four objects on the way.
+  if (attempts === undefined) {
+    return { ...NONE, pulls: 1, sentTo: [mirror], countedUntil: now + WINDOW_MS, keptUntil: now + KEPT_MS };
+  }
+  return sent(ask(announce(attempts, now), "whole", now), mirror, now);
+}
+
 /** Whether the client had a manifest with the blob just before, and is, as far as is known, one and the same. */
 export function mayRerun(attempts: Attempts | undefined, now: number): boolean {
   const { pulls, reruns, isCrowd } = current(attempts, now);

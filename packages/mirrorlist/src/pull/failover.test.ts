@@ -2,6 +2,7 @@ import { type Digest, digestOf } from "@nearlayer/shared/digest";
 import { parseRepository } from "@nearlayer/shared/reference";
 import { expect, test } from "vitest";
 import { clientOf, parseAddress } from "../selection/client.ts";
+import { seedOf } from "../selection/rendezvous.ts";
 import { createFailover, pullerOf } from "./failover.ts";
 
 const [ONE, TWO] = [digestOf("one"), digestOf("two")] as [Digest, Digest];
@@ -43,7 +44,7 @@ test("what is remembered is bounded", () => {
   const failover = createFailover(() => 0);
   failover.named(DOCKER, ONE, "http://m1/");
   for (let index = 0; index < 100_000; index++) {
-    failover.announce(`${index}` as typeof DOCKER, [TWO]);
+    failover.announce(seedOf(`${index}`) as typeof DOCKER, [TWO]);
   }
   expect(failover.isRerun(DOCKER, [ONE])).toBe(false);
 });

@@ -1,11 +1,12 @@
 import type { Digest } from "@nearlayer/shared/digest";
 import type { Repository } from "@nearlayer/shared/reference";
 import type { Client } from "../selection/client.ts";
+import { type Seed, seedOf, seedWithDigest } from "../selection/rendezvous.ts";
 import { createAttemptTable } from "./attempt-table.ts";
-import { type Attempts, announce, ask, isAwaited, mayRerun, sent, type Wanted } from "./attempts.ts";
+import { announce, ask, isAwaited, mayRerun, named, sent, type Wanted } from "./attempts.ts";
 
-/** Who pulls: an address, a program and a repository, as one text. The same layer elsewhere is another pull. */
-export type Puller = string & { readonly puller: unique symbol };
+/** Who pulls: an address, a program and a repository, hashed. The same layer elsewhere is another pull. */
+export type Puller = Seed & { readonly puller: unique symbol };
 
 /** What a puller is known to have tried. */
 export interface Failed {
@@ -35,43 +36,37 @@ const REMEMBERED = 100_000;
 const MAX_AGENT = 60;
 
 export function pullerOf(client: Client, userAgent: string, repository: Repository): Puller {
-  return `${client.address.toString()} ${repository} ${userAgent.slice(0, MAX_AGENT)}` as Puller;
+  return seedOf(`${client.address.toString()} ${repository} ${userAgent.slice(0, MAX_AGENT)}`) as Puller;
 }
 
 export function createFailover(now: () => number): Failover {
   const remembered = createAttemptTable(REMEMBERED);
-  // A request comes twice in a row: a long text is put together once.
-  let [lastPuller, lastDigest, lastKey]: [string, string, string] = ["", "", ""];
-  const keyOf = (puller: Puller, digest: Digest) => {
-    if (puller !== lastPuller || digest !== lastDigest) {
-      [lastPuller, lastDigest, lastKey] = [puller, digest, `${puller} ${digest}`];
-    }
-    return lastKey;
-  };
-  const change = (puller: Puller, digest: Digest, how: (attempts: Attempts | undefined) => Attempts) => {
-    const key = keyOf(puller, digest);
-    const next = how(remembered.get(key));
-    remembered.set(key, next);
-    return next;
-  };
   return {
     announce(puller, layers) {
-      for (const layer of layers) change(puller, layer, (attempts) => announce(attempts, now()));
+      for (const layer of layers) {
+        const key = seedWithDigest(puller, layer);
+        remembered.set(key, announce(remembered.get(key), now()));
+      }
     },
     named(puller, layer, mirror) {
-      change(puller, layer, (attempts) => sent(ask(announce(attempts, now()), "whole", now()), mirror, now()));
+      const key = seedWithDigest(puller, layer);
+      remembered.set(key, named(remembered.get(key), mirror, now()));
     },
     isRerun(puller, layers) {
-      const attempts = layers.map((layer) => remembered.get(`${puller} ${layer}`));
+      const attempts = layers.map((layer) => remembered.get(seedWithDigest(puller, layer)));
       // One that is only awaited was there already, or belongs to another client that is under way.
       return attempts.every((each) => mayRerun(each, now())) && !attempts.every((each) => isAwaited(each, now()));
     },
     ask(puller, digest, wanted) {
-      const { failed, sentTo } = change(puller, digest, (attempts) => ask(attempts, wanted, now()));
+      const key = seedWithDigest(puller, digest);
+      const attempts = ask(remembered.get(key), wanted, now());
+      remembered.set(key, attempts);
+      const { failed, sentTo } = attempts;
       return { times: failed, mirrors: sentTo.slice(0, failed) };
     },
     sent(puller, digest, mirror) {
-      change(puller, digest, (attempts) => sent(attempts, mirror, now()));
+      const key = seedWithDigest(puller, digest);
+      remembered.set(key, sent(remembered.get(key), mirror, now()));
     },
   };
 }

@@ -48,7 +48,7 @@ interface Seen {
 const NO_CONTACT: Contact = { answeredAt: 0, lostAt: 0 };
 
 export function createFirstUse(look: Look, now: () => number): FirstUse {
-  const known = createLru<Digest, ReadonlyMap<string, Seen>>(REMEMBERED, (mirrors) => mirrors.size);
+  const known = createLru<Digest, Map<string, Seen>>(REMEMBERED, (mirrors) => mirrors.size);
   const contacts = new Map<string, Contact>();
   const underWay = new Map<string, Promise<Verdict>>();
   const attended = new Set<string>();
@@ -59,6 +59,13 @@ export function createFirstUse(look: Look, now: () => number): FirstUse {
     return seen?.platform === platform ? seen : undefined;
   };
 
+  function remember(digest: Digest, url: string, seen: Seen): void {
+    const ofDigest = known.get(digest) ?? new Map<string, Seen>();
+    // Taken out and put back, because it weighs more afterwards.
+    known.delete(digest);
+    known.set(digest, ofDigest.set(url, seen));
+  }
+
   function lookNow(candidate: Candidate, digest: Digest, size: number): Promise<Verdict> {
     const { url } = candidate.mirror;
     const key = keyOf(candidate, digest);
@@ -68,8 +75,7 @@ export function createFirstUse(look: Look, now: () => number): FirstUse {
       .then(
         (verdict) => {
           contacts.set(url, { answeredAt: now(), lostAt: contactOf(url).lostAt });
-          const seen = { platform: candidate.platform, verdict, at: now() };
-          known.set(digest, new Map(known.get(digest)).set(url, seen));
+          remember(digest, url, { platform: candidate.platform, verdict, at: now() });
           return verdict;
         },
         (error: unknown): Verdict => {

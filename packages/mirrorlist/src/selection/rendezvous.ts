@@ -1,3 +1,5 @@
+import type { Digest } from "@nearlayer/shared/digest";
+
 /**
  * Weighted rendezvous hashing: every mirror draws a number from the key and its own name, and the largest is first.
  * A mirror wins in proportion to its weight; when one leaves, only the keys that it had won move, and they spread
@@ -25,6 +27,12 @@ export function seedOf(text: string): Seed {
     b = Math.imul(b ^ code, 0x01000193) ^ (a >>> 7);
   }
   return [mix(a), mix(b ^ 0x5bd1e995)];
+}
+
+/** A seed for a digest and something else: the one is as even as a hash as the other. */
+export function seedWithDigest([a, b]: Seed, digest: Digest): Seed {
+  const hex = digest.slice(-16);
+  return [(a ^ Number.parseInt(hex.slice(0, 8), 16)) >>> 0, (b ^ Number.parseInt(hex.slice(8), 16)) >>> 0];
 }
 
 /** What a mirror brings to every draw; `scores` keeps those of many in arrays. */
