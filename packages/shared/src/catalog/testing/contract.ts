@@ -10,6 +10,7 @@ import { listingContract } from "./listing.contract.ts";
 import { migrationsContract } from "./migrations.contract.ts";
 import { mirrorStatesContract } from "./mirror-states.contract.ts";
 import { mirrorsContract } from "./mirrors.contract.ts";
+import { networkViewContract } from "./network-view.contract.ts";
 import { processesContract } from "./processes.contract.ts";
 import { removalContract } from "./removal.contract.ts";
 import { servedContract } from "./served.contract.ts";
@@ -53,6 +54,7 @@ const PARTS: Readonly<Record<string, ContractPart>> = {
   served: servedContract,
   mirrors: mirrorsContract,
   "states of mirrors": mirrorStatesContract,
+  "the network as it is seen": networkViewContract,
   processes: processesContract,
   watch: watchContract,
 };
