@@ -16,6 +16,7 @@ import { followNetwork } from "./mirrors/follow.ts";
 import { createFailover } from "./pull/failover.ts";
 import { createFirstUse } from "./pull/first-use.ts";
 import { createLook } from "./pull/look.ts";
+import { createRecords } from "./records/records.ts";
 import { createNewest } from "./served/newest.ts";
 import { type Watch, watchCatalog } from "./served/watch.ts";
 import { boundedVariants } from "./variants/bounded.ts";
@@ -83,6 +84,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     firstUse: createFirstUse(countLooks(createLook(agent, config.root), metrics), now),
     failover: createFailover(now),
     variants: boundedVariants(createVariants(catalog, log)),
+    records: createRecords(catalog, now),
     readiness,
     metrics,
     log,

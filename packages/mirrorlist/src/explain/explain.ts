@@ -7,6 +7,7 @@ import { parseTag, type Reference, type Repository } from "@nearlayer/shared/ref
 import { configuredDelivery } from "../delivery/choose.ts";
 import { type PinReason, whyPinned } from "../delivery/pinned.ts";
 import type { Attribution, Geo } from "../geo/geo.ts";
+import { hidePlaces } from "../mirrors/hide-places.ts";
 import type { Mirror } from "../mirrors/mirror.ts";
 import { maxProbeAge } from "../mirrors/probe.ts";
 import { type Client, clientOf } from "../selection/client.ts";
@@ -90,7 +91,12 @@ export interface ExplainDeps {
 const MAX_LAYERS = 100;
 
 /** The same choice as a pull of the image from the address would get, with its reasons. */
-export function explain(deps: ExplainDeps, reference: Reference, address: Address): Explanation | SpecError {
+export function explain(
+  deps: ExplainDeps,
+  reference: Reference,
+  address: Address,
+  maxLayers = MAX_LAYERS,
+): Explanation | SpecError {
   const { snapshot, geo, config } = deps;
   const repository = snapshot.repositories.get(reference.repository);
   if (repository === undefined) return specError("NAME_UNKNOWN", "no such repository here", reference.repository);
@@ -111,10 +117,8 @@ export function explain(deps: ExplainDeps, reference: Reference, address: Addres
       ...(pinned === undefined ? {} : { pinned }),
     },
     scheme: config.mirrorlist.scheme,
-    layers: [...layers]
-      .slice(0, MAX_LAYERS)
-      .map(([digest, platforms]) => explainLayer(deps, client, digest, platforms)),
-    omittedLayers: Math.max(0, layers.size - MAX_LAYERS),
+    layers: [...layers].slice(0, maxLayers).map(([digest, platforms]) => explainLayer(deps, client, digest, platforms)),
+    omittedLayers: Math.max(0, layers.size - maxLayers),
     attributions: geo.attributions,
   };
 }
@@ -172,7 +176,11 @@ function explainLayer(
       ...explainMirror(client, mirror),
       ...{ platform, rank: rankName(rank), score: Number(score.toPrecision(6)) },
     })),
-    rejected: rejected.map(({ mirror, reason, detail }) => ({ ...explainMirror(client, mirror), reason, detail })),
+    rejected: rejected.map(({ mirror, reason, detail }) => ({
+      ...explainMirror(client, mirror),
+      reason,
+      detail: mirror.private ? hidePlaces(detail, mirror.url) : detail,
+    })),
     overflowed: overflowed.map(rankName),
   };
 }

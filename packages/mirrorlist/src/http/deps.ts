@@ -1,6 +1,7 @@
 import type { Geo } from "../geo/geo.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { PullDeps } from "../pull/deps.ts";
+import type { Records } from "../records/records.ts";
 import type { Client } from "../selection/client.ts";
 import type { Snapshot } from "../served/snapshot.ts";
 import type { BaseUrlOf } from "./base-url.ts";
@@ -18,6 +19,8 @@ export interface AppDeps extends PullDeps {
   readonly newest: () => Promise<Snapshot>;
   readonly readiness: () => Readiness;
   readonly metrics: Metrics;
+  /** What the catalog tells people of the mirrors. */
+  readonly records: Records;
 }
 
 /** Whether clients should be sent here, and what is not as it should be, one clause each. */

@@ -1,57 +1,73 @@
 import Router from "@koa/router";
 import { isNearlayerError } from "@nearlayer/shared/errors";
-import { parseReference, type Reference } from "@nearlayer/shared/reference";
 import type { Middleware } from "koa";
-import { explain } from "../explain/explain.ts";
-import { describeMirror } from "../mirrors/describe.ts";
-import { parseAddress } from "../selection/client.ts";
-import { specError } from "../spec-error.ts";
-import { type Ctx, queryOf, sendError, sendJson } from "./answers.ts";
+import { rawPath } from "../request.ts";
+import { queryOf, sendJson } from "./answers.ts";
 import type { Context, RequestState } from "./deps.ts";
-import { homePage } from "./home-page.ts";
 import { addMonitoring } from "./metrics.ts";
+import { createShowPage, type PageCtx, sendAsset, sendPage, sendText } from "./pages/answer.ts";
+import { answerExplain } from "./pages/answer-explain.ts";
+import { answerBadge, answerMirror } from "./pages/answer-mirror.ts";
+import { answerReference } from "./pages/answer-reference.ts";
+import { ASSETS, FAVICON_ICO, ROBOTS } from "./pages/assets.ts";
+import { registryName } from "./pages/commands.ts";
+import { FAILED_PAGE, notFoundPage } from "./pages/error-page.ts";
+import { hostList, mirrorsPage } from "./pages/mirrors-page.ts";
+import { placesOf, showNetwork } from "./pages/network.ts";
+import { startPage } from "./pages/start-page.ts";
 
-/** What is answered beside `/v2/`: for people, and for what watches us. */
+/** What is answered beside `/v2/`: for people, and for what watches us. `docs/pages.md` has the list. */
 export function pages(context: Context): Middleware<RequestState> {
   const router = new Router<RequestState>();
-  const descriptions = () => {
-    const { generations } = context.snapshot();
-    return context.network.mirrors().map((mirror) => describeMirror(mirror, generations));
-  };
-  router.get("/", (ctx) => {
-    ctx.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
-    ctx.type = "html";
-    ctx.body = homePage(descriptions(), context.snapshot(), context.geo.attributions);
-  });
-  router.get("/mirrors.json", (ctx) => sendJson(ctx, { mirrors: descriptions() }));
+  const show = createShowPage(context);
+  const { publicUrl } = context.config.mirrorlist;
+
+  router.get("/", (ctx) =>
+    show(ctx, async () => {
+      const registry = registryName(publicUrl, ctx.state.forwarded);
+      return startPage(queryOf(ctx), { ...(await showNetwork(context)), registry });
+    }),
+  );
+  router.get("/r/{*reference}", (ctx) => answerReference(ctx, context, show));
+  router.get("/mirrors", (ctx) =>
+    show(ctx, async () => {
+      const shown = await showNetwork(context);
+      return mirrorsPage(queryOf(ctx), { ...shown, onMap: placesOf(shown, context.network) });
+    }),
+  );
+  router.get("/mirrors/:name", (ctx) => answerMirror(ctx, context, show));
+  router.get("/mirrors/:name/badge.svg", (ctx) => answerBadge(ctx, context));
+  router.get("/mirrors.json", async (ctx) => sendJson(ctx, { mirrors: (await showNetwork(context)).mirrors }));
+  router.get("/mirrors.txt", async (ctx) =>
+    sendText(ctx, "text/plain; charset=utf-8", hostList((await showNetwork(context)).mirrors), 60),
+  );
   router.get("/explain", (ctx) => answerExplain(ctx, context));
+  for (const asset of ASSETS) router.get(asset.path, (ctx) => sendAsset(ctx, asset));
+  router.get(FAVICON_ICO.path, (ctx) => sendAsset(ctx, FAVICON_ICO, 86_400));
+  router.get("/robots.txt", (ctx) => sendText(ctx, "text/plain; charset=utf-8", ROBOTS, 86_400));
   addMonitoring(router, context, { hasMetrics: context.config.mirrorlist.metrics.listen === undefined });
-  return router.routes() as unknown as Middleware<RequestState>;
+
+  const routes = router.routes() as unknown as Middleware<RequestState>;
+  return (ctx, next) => answerPeople(ctx, context, () => routes(ctx as never, next));
 }
 
-/** `/explain?image=REPOSITORY[:TAG]&ip=ADDRESS`; without an address, the asker's own. */
-function answerExplain(ctx: Ctx, { snapshot, network, geo, config, now }: Context) {
-  ctx.state.entry.kind = "explain";
-  const query = queryOf(ctx);
-  const ip = query.get("ip");
-  const address = ip === null ? ctx.state.client.address : parseAddress(ip);
-  if (address === undefined) return sendError(ctx, specError("UNSUPPORTED", "ip is not an address", ip ?? "", 400));
-  const reference = readReference(query.get("image"));
-  if (typeof reference === "string") return sendError(ctx, specError("NAME_INVALID", reference));
-  const deps = { snapshot: snapshot(), mirrors: network.mirrors(), geo, config, now: now() };
-  const explanation = explain(deps, reference, address);
-  if (explanation.kind === "error") return sendError(ctx, explanation);
-  ctx.set("Cache-Control", "no-store");
-  sendJson(ctx, explanation);
-}
-
-/** The reference, or what is wrong with it. */
-function readReference(image: string | null): Reference | string {
-  if (image === null) return "name an image: /explain?image=REPOSITORY[:TAG]&ip=ADDRESS";
+/** What goes wrong is a page for who came with a browser; programs get the specification's error JSON from the app. */
+async function answerPeople(ctx: PageCtx, context: Context, answer: () => Promise<unknown>): Promise<void> {
   try {
-    return parseReference(image.slice(0, 500));
+    await answer();
   } catch (error) {
-    if (isNearlayerError(error)) return error.message;
-    throw error;
+    if (!isForPeople(ctx)) throw error;
+    context.log.error({ err: error, path: rawPath(ctx.url) }, "a page failed");
+    ctx.state.entry.error = isNearlayerError(error) ? error.code : "UNKNOWN";
+    return sendPage(ctx, FAILED_PAGE, context);
   }
+  if (ctx.status === 404 && ctx.body == null && isForPeople(ctx)) {
+    sendPage(ctx, notFoundPage("Nothing is answered under this address."), context);
+  }
+}
+
+/** Pages are read; whatever else is sent to one is a program's mistake. */
+function isForPeople(ctx: PageCtx): boolean {
+  const isRead = ctx.method === "GET" || ctx.method === "HEAD";
+  return isRead && ctx.accepts("json", "html") === "html" && !rawPath(ctx.url).startsWith("/api/");
 }

@@ -12,6 +12,7 @@ import { createNetwork, type Network } from "../mirrors/network.ts";
 import { createFailover } from "../pull/failover.ts";
 import { createFirstUse } from "../pull/first-use.ts";
 import { createLook } from "../pull/look.ts";
+import { createRecords } from "../records/records.ts";
 import { readSnapshot } from "../served/read.ts";
 import { EMPTY_SNAPSHOT } from "../served/snapshot.ts";
 import { createVariants } from "../variants/variants.ts";
@@ -78,6 +79,7 @@ export async function createWorld(
       firstUse: createFirstUse(createLook(agent, tree.root, 300), now),
       failover: createFailover(now),
       variants: createVariants(catalog, log),
+      records: createRecords(catalog, now),
       newest: async () => {
         await world.onMiss();
         return snapshot;

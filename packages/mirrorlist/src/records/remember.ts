@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What was read last, and whether that is still how things are. */
+export interface Remembered<T> {
+  /** Undefined until it could be read once. */
+  readonly value: T | undefined;
+  /** The last attempt to read it has failed, or takes too long. */
+  readonly isMissing: boolean;
+}
+
+export interface RememberOptions {
+  /** How long, in ms, what was read is good for; a read that failed is not tried again for as long. */
+  readonly forMs: number;
+  readonly now: () => number;
+  /** How long, in ms, whoever asks waits for a read before the last value has to do. */
+  readonly patienceMs?: number;
+}
+
+/**
+ * Reads something when it is asked for, once for all who ask, and not again for a while. Never throws: where it cannot
+ * be read, what was read before goes on.
+ */
+export function remember<T>(
+  read: () => Promise<T>,
+  { forMs, now, patienceMs = 1000 }: RememberOptions,
+): () => Promise<Remembered<T>> {
+  let known: Remembered<T> = { value: undefined, isMissing: true };
+  let readAt = Number.NEGATIVE_INFINITY;
+  let underWay: Promise<Remembered<T>> | undefined;
+
+  const start = () =>
+    read()
+      .then(
+        (value) => ({ value, isMissing: false }),
+        () => ({ value: known.value, isMissing: true }),
+      )
+      .then((outcome) => {
+        [known, readAt, underWay] = [outcome, now(), undefined];
+        return outcome;
+      });
+
+  return async () => {
+    if (underWay === undefined && now() - readAt < forMs) return known;
+    underWay ??= start();
+    const patience = new AbortController();
+    const late = sleep(patienceMs, undefined, { ref: false, signal: patience.signal }).then(
+      () => ({ value: known.value, isMissing: true }),
+      () => known,
+    );
+    return Promise.race([underWay, late]).finally(() => patience.abort());
+  };
+}
