@@ -21,6 +21,8 @@ export interface FollowedNetwork extends AsyncDisposable {
    * as soon as it can be.
    */
   declare(declared: readonly DeclaredMirror[]): Promise<void>;
+  /** Reads what has changed in the catalog now, and does not wait for the watch. */
+  refresh(): Promise<void>;
 }
 
 /**
@@ -41,23 +43,31 @@ export async function followNetwork(
   const first = await readMirrors(catalog);
   const network = createNetwork(declared, first);
   let { revision } = first;
+  let reading: Promise<void> = Promise.resolve();
   const change = (work: () => void) => {
     const before = namesOf(network);
     work();
     const names = namesOf(network);
     if (before.symmetricDifference(names).size > 0) onNames(names);
   };
+  // One after the other: what was read later is newer.
+  const refresh = () => {
+    const read = reading.then(async () => {
+      const news = await readMirrors(catalog, revision);
+      revision = news.revision;
+      change(() => network.follow(news));
+    });
+    reading = read.catch(() => undefined);
+    return read;
+  };
   const watch = watchRevision(catalog, location, {
     of: "mirrorRevision",
     after: revision,
-    onChange: async () => {
-      const read = await readMirrors(catalog, revision);
-      revision = read.revision;
-      change(() => network.follow(read));
-    },
+    onChange: refresh,
   });
   return {
     network,
+    refresh,
     async declare(next) {
       change(() => network.replace(next));
       rows.want(next);

@@ -92,6 +92,8 @@ export interface NewMirror {
   readonly reason: string;
   /** ISO 8601. */
   readonly at: string;
+  /** The operator approves of it with that: by default it is asked, where it wants to be. */
+  readonly isApproved?: boolean;
 }
 
 /**
@@ -100,7 +102,7 @@ export interface NewMirror {
  */
 export async function addMirror(
   catalog: Catalog,
-  { declared, proof, actor, reason, at }: NewMirror,
+  { declared, proof, actor, reason, at, isApproved = false }: NewMirror,
   { maxPending }: { readonly maxPending: number },
 ): Promise<MirrorRefusal | { readonly kind: "added"; readonly record: MirrorRecord }> {
   return catalog.transaction().execute(async (transaction) => {
@@ -121,7 +123,7 @@ export async function addMirror(
         reason,
         stateSince: at,
         createdAt: at,
-        approvedAt: null,
+        approvedAt: isApproved ? at : null,
         probeWantedAt: at,
         revision,
       } as const;

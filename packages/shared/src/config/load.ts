@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { isMap, LineCounter, parseDocument } from "yaml";
 import { messageOf, NearlayerError } from "../errors.ts";
 import { type Config, configSchema, type SourceConfig } from "./schema.ts";
+import { formatProblem, type Problem, readYaml } from "./yaml.ts";
 
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
@@ -30,15 +30,8 @@ export function readConfigText(file: string): string {
 }
 
 /** One thing that is wrong with a configuration. */
-export interface ConfigMistake {
+export interface ConfigMistake extends Problem {
   readonly file: string;
-  /** Counted from 1; absent where nothing in the file is to blame, such as a section that is missing. */
-  readonly line?: number;
-  /** Of what is no YAML. */
-  readonly column?: number;
-  /** `mirrors[0].url`; empty where the file is no YAML, or no mapping. */
-  readonly key: string;
-  readonly reason: string;
 }
 
 /** A configuration, or all that is wrong with it. */
@@ -55,49 +48,14 @@ export function parseConfig(text: string, file: string): Config {
 
 /** As `parseConfig`, but tells what is wrong as data. */
 export function readConfig(text: string, file: string): ReadConfig {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
-  const broken = document.errors[0];
-  if (broken) {
-    const { line, col: column } = lineCounter.linePos(broken.pos[0]);
-    return { mistakes: [{ file, line, column, key: "", reason: `not YAML: ${broken.message}` }] };
-  }
-  const result = configSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
-  if (result.success) return { config: result.data, mistakes: [] };
-  const lineOf = (path: readonly PropertyKey[]): number | undefined => {
-    // A key that is missing has no place of its own: its parent's is the nearest.
-    for (let depth = path.length; depth > 0; depth--) {
-      const node = document.getIn(path.slice(0, depth), true);
-      const pair = document.getIn(path.slice(0, depth - 1), true);
-      const key = isMap(pair) ? pair.items.find((item) => String(item.key) === String(path[depth - 1]))?.key : node;
-      const range = (key as { range?: readonly [number, number, number] } | undefined)?.range;
-      if (range) return lineCounter.linePos(range[0]).line;
-    }
-    return undefined;
-  };
-  const at = (path: readonly PropertyKey[], reason: string): ConfigMistake => {
-    const line = lineOf(path);
-    return { file, ...(line === undefined ? {} : { line }), key: formatPath(path), reason };
-  };
-  return {
-    mistakes: result.error.issues.flatMap((issue) =>
-      issue.code === "unrecognized_keys"
-        ? issue.keys.map((key) => at([...issue.path, key], "unknown key"))
-        : [at(issue.path, issue.message)],
-    ),
-  };
+  const result = readYaml(configSchema, text);
+  if (result.ok) return { config: result.data, mistakes: [] };
+  return { mistakes: result.problems.map((problem) => ({ file, ...problem })) };
 }
 
 /** `FILE:LINE: KEY: REASON`, as far as there is a line and a key. */
-export function formatMistake({ file, line, column, key, reason }: ConfigMistake): string {
-  const place = [file, line, column].filter((part) => part !== undefined).join(":");
-  return `${place}: ${key === "" ? "" : `${key}: `}${reason}`;
-}
-
-function formatPath(path: readonly PropertyKey[]): string {
-  return path
-    .map((part, index) => (typeof part === "number" ? `[${part}]` : `${index === 0 ? "" : "."}${String(part)}`))
-    .join("");
+export function formatMistake({ file, ...problem }: ConfigMistake): string {
+  return formatProblem(file, problem);
 }
 
 function resolvePaths(config: Config, folder: string): Config {
@@ -125,6 +83,10 @@ function resolvePaths(config: Config, folder: string): Config {
       targets: config.publish.targets.map((target) =>
         target.kind === "local" ? { ...target, destination: `${path(target.destination)}/` } : target,
       ),
+    },
+    optin: {
+      ...config.optin,
+      ...(config.optin.folder === undefined ? {} : { folder: path(config.optin.folder) }),
     },
     mirrorlist: {
       ...config.mirrorlist,

@@ -2,22 +2,14 @@ import { z } from "zod";
 import { messageOf } from "../errors.ts";
 import { parseVerifier } from "../note.ts";
 import { isPlatform, type Platform } from "../platform.ts";
+import { duration, UNITS } from "./duration.ts";
+import { optin } from "./optin.ts";
 import { parseTarget } from "./target.ts";
 
 /**
  * The configuration, one file for both programs. Its keys are a contract: operators' files and playbooks rely on
  * them. Strict everywhere, so that a misspelt key is an error and not a silent default.
  */
-
-const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** A duration such as `500ms`, `60s`, `10m`, `12h` or `7d`; in milliseconds once read. */
-const duration = z.string().transform((text, context) => {
-  const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text);
-  if (match) return Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
-  context.addIssue({ code: "custom", message: `not a duration: ${text} (use 60s, 10m, 12h, 7d)` });
-  return z.NEVER;
-});
 
 const httpUrl = z.url({ protocol: /^https?$/, error: "not an http or https URL" }).refine(
   (text) => {
@@ -213,7 +205,8 @@ const mirrorlist = mirrorlistKeys
 
 const country = z.string().regex(/^[A-Z]{2}$/, "not a country: two capital letters (ISO 3166-1)");
 
-const mirrorKeys = z.strictObject({
+/** What can be said of a mirror. */
+export const mirrorKeys = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, "lower-case letters, digits, dots and dashes, at most 63"),
   url: folderUrl,
   country,
@@ -239,10 +232,14 @@ const mirrorKeys = z.strictObject({
   disabled: z.boolean().default(false),
 });
 
-export const mirrorSchema = mirrorKeys.refine(
-  ({ latitude, longitude }) => (latitude === undefined) === (longitude === undefined),
-  { path: ["latitude"], error: "latitude and longitude go together" },
-);
+/** Latitude and longitude go together. */
+export const isPositioned = ({ latitude, longitude }: { latitude?: unknown; longitude?: unknown }) =>
+  (latitude === undefined) === (longitude === undefined);
+
+export const mirrorSchema = mirrorKeys.refine(isPositioned, {
+  path: ["latitude"],
+  error: "latitude and longitude go together",
+});
 
 export const configSchema = z.strictObject({
   catalog: z.string().min(1).default("./data/catalog.db"),
@@ -261,6 +258,7 @@ export const configSchema = z.strictObject({
         }
       }
     }),
+  optin: optin.prefault({}),
   crawler: z
     .strictObject({
       interval: duration.default(60_000),
