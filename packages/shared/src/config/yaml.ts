@@ -60,9 +60,15 @@ export function check<T>(
   const problems = result.error.issues.flatMap((issue) =>
     issue.code === "unrecognized_keys"
       ? issue.keys.map((key) => at([...issue.path, key], "unknown key"))
-      : [at(issue.path, issue.message)],
+      : [at(issue.path, isMissing(issue, value) ? "missing" : issue.message)],
   );
   return { ok: false, problems };
+}
+
+/** A key that is not there is not of a wrong kind. */
+function isMissing({ code, path }: z.core.$ZodIssue, value: unknown): boolean {
+  const found = path.reduce((inner: unknown, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
+  return code !== "custom" && path.length > 0 && found === undefined;
 }
 
 /** Where the key begins. One that is missing has no place of its own: its parent's is the nearest. */
