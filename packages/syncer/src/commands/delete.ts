@@ -24,7 +24,7 @@ export async function deleteBlobs(config: Config, digests: readonly Digest[], ru
     }
     return results;
   };
-  return withStore(config, "syncer delete", work, run);
+  return withStore(config, "syncer delete", work, run, "store and tree");
 }
 
 function reasonOf({ repositories, platforms }: Need): string {

@@ -84,6 +84,7 @@ export async function gc(config: Config, options: GcOptions = {}, run: Run = UNA
       return { dryRun, ...dropped, store, leftovers, generations };
     },
     run,
+    dryRun ? "store" : "store and tree",
   );
 }
 

@@ -1,11 +1,17 @@
-import { latestGenerations } from "@nearlayer/shared/catalog/generations";
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { isKnownGeneration } from "@nearlayer/shared/catalog/served";
 import type { Config } from "@nearlayer/shared/config/schema";
 import type { Target } from "@nearlayer/shared/config/target";
 import { isNearlayerError, messageOf, NearlayerError } from "@nearlayer/shared/errors";
-import { restoreState } from "../publish/generations.ts";
+import { ingestDir } from "@nearlayer/shared/tree";
+import { isStateShown, restoreState } from "../publish/generations.ts";
 import type { RsyncSettings } from "../publish/rsync.ts";
+import { type Snapshot, takeSnapshot } from "../publish/snapshot.ts";
 import { sshCommand } from "../publish/ssh.ts";
 import { type PublishContext, type PublishedTo, publishTo } from "../publish/target.ts";
+import { ensureFolder } from "../store/durable.ts";
+import { lockStore } from "../store/lock.ts";
 import { type StoreContext, withStore } from "./context.ts";
 import { type Run, UNATTENDED } from "./run.ts";
 
@@ -29,41 +35,82 @@ export interface PublishOptions {
 /** Up to this many files may always be deleted. */
 const MIN_MAX_DELETE = 1000;
 
-/** Carries the tree to all targets side by side; one that fails does not hold up the others. */
+/**
+ * Carries the tree, as it is now, to all targets side by side; one that fails does not hold up the others. However long
+ * that takes, syncs go on meanwhile: what they make is for the next run.
+ */
 export async function publish(
   config: Config,
   options: PublishOptions = {},
   run: Run = UNATTENDED,
 ): Promise<PublishResult> {
-  const { fullEvery } = config.publish;
   const targets = requireTargets(config);
-  const work = async ({ catalog, root, signer }: StoreContext) => {
+  const work = async (context: StoreContext) => {
     run.progress.phase("publishing");
-    await restoreState(catalog, root, signer);
-    const newest = await latestGenerations(catalog);
-    if (newest.length === 0) {
-      throw new NearlayerError("PUBLISH_FAILED", "there is nothing to publish: no generation has been made yet", {
-        hint: "run `syncer sync` first; when you did, see whether catalog and root are the right ones",
-      });
+    await restoreIfNeeded(context);
+    await ensureFolder(ingestDir(context.root));
+    const scratch = await mkdtemp(join(ingestDir(context.root), "publish-"));
+    try {
+      return await publishToAll(config, options, context, await takeSnapshot(context.root, scratch), targets);
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
     }
-    const files = newest.reduce((sum, generation) => sum + generation.files, 0);
-    const maxDelete = options.maxDelete ?? config.publish.maxDelete ?? Math.max(MIN_MAX_DELETE, Math.ceil(files / 10));
-    const isForced = options.full ?? false;
-    const now = new Date();
-    const context = { catalog, root, newest, isForced, fullEvery, maxDelete, now };
-    const settings = targets.map((target) => rsyncSettingsOf(config, target, run));
-    // All of them are awaited, whatever becomes of one: the store stays locked for as long as it is read.
-    const settled = await Promise.allSettled(
-      targets.map((target, index) => tryTarget({ ...context, settings: settings[index] ?? {} }, target)),
-    );
-    return {
-      targets: settled.map((result) => {
-        if (result.status === "fulfilled") return result.value;
-        throw result.reason;
-      }),
-    };
   };
-  return withStore(config, "syncer publish", work, run);
+  return withStore(config, "syncer publish", work, run, "tree");
+}
+
+/**
+ * Shows what a run that was killed has left undone. Whoever has the store's lock has done that already, and may be just
+ * about to show more.
+ */
+async function restoreIfNeeded({ catalog, root, signer }: StoreContext): Promise<void> {
+  if (await isStateShown(catalog, root, signer)) return;
+  try {
+    await using _lock = await lockStore(root, "syncer publish");
+    await restoreState(catalog, root, signer);
+  } catch (error) {
+    if (!isNearlayerError(error, "STORE_LOCKED")) throw error;
+  }
+}
+
+async function publishToAll(
+  config: Config,
+  options: PublishOptions,
+  { catalog, root, run }: StoreContext,
+  snapshot: Snapshot,
+  targets: readonly Target[],
+): Promise<PublishResult> {
+  const newest = [...snapshot.shown.values()].map(({ generation }) => generation);
+  if (newest.length === 0) {
+    throw new NearlayerError("PUBLISH_FAILED", "there is nothing to publish: no generation has been made yet", {
+      hint: "run `syncer sync` first; when you did, see whether catalog and root are the right ones",
+    });
+  }
+  for (const generation of newest) {
+    if (await isKnownGeneration(catalog, generation)) continue;
+    const what = `generation ${generation.number} of ${generation.platform}`;
+    throw new NearlayerError("PUBLISH_FAILED", `the tree shows ${what}, which this catalog has not made`, {
+      hint: "see whether catalog and root belong together; `syncer sync` shows what the catalog has",
+    });
+  }
+  const files = newest.reduce((sum, generation) => sum + generation.files, 0);
+  const context = {
+    ...{ catalog, root, snapshot, newest, now: new Date() },
+    isForced: options.full ?? false,
+    fullEvery: config.publish.fullEvery,
+    maxDelete: options.maxDelete ?? config.publish.maxDelete ?? Math.max(MIN_MAX_DELETE, Math.ceil(files / 10)),
+  };
+  const settings = targets.map((target) => rsyncSettingsOf(config, target, run));
+  // All of them are awaited, whatever becomes of one: the tree stays locked for as long as it is read.
+  const settled = await Promise.allSettled(
+    targets.map((target, index) => tryTarget({ ...context, settings: settings[index] ?? {} }, target)),
+  );
+  return {
+    targets: settled.map((result) => {
+      if (result.status === "fulfilled") return result.value;
+      throw result.reason;
+    }),
+  };
 }
 
 /** Throws CONFIG_INVALID where there is no target. */

@@ -63,7 +63,7 @@ export async function verify(
       : found.map((finding) => ({ ...finding, repaired: false }));
     return { quick, checked, items, wrong: items.filter(({ repaired }) => !repaired).length };
   };
-  return withStore(config, "syncer verify", work, run);
+  return withStore(config, "syncer verify", work, run, repair ? "store and tree" : "store");
 }
 
 async function findSuspects(

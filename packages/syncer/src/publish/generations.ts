@@ -62,3 +62,11 @@ export async function restoreState(catalog: Catalog, root: string, signer: Signe
     if (shown !== noteOf(generation, signer)) await showState(catalog, root, generation, signer);
   }
 }
+
+/** Does the tree show the newest generation of every platform, signed as it is to be? */
+export async function isStateShown(catalog: Catalog, root: string, signer: Signer | undefined): Promise<boolean> {
+  for (const generation of await latestGenerations(catalog)) {
+    if ((await readShown(root, generation.platform)) !== noteOf(generation, signer)) return false;
+  }
+  return true;
+}

@@ -68,9 +68,12 @@ export function sendBlobs(source: string, { destination }: Target, names: readon
   return run("blobs", fromNames(options().flags("tpOH").set("size-only")), `${source}/`, destination, names);
 }
 
-/** Lists and deltas, and in a run of its own, after them, GENERATION, by its content: two can have one size and second. */
-export function sendState(source: string, { destination }: Target): RsyncRun[] {
-  const [from, to] = [`${source}/${STATE_DIR}/`, `${destination}${STATE_DIR}/`];
+/**
+ * Lists and deltas, and in a run of its own, after them, GENERATION, by its content: two can have one size and second.
+ * `state` is a folder that holds `zz-state/`: the tree, or a snapshot of it.
+ */
+export function sendState(state: string, { destination }: Target): RsyncRun[] {
+  const [from, to] = [`${state}/${STATE_DIR}/`, `${destination}${STATE_DIR}/`];
   return [
     run("lists", options().flags("rtpO").exclude("GENERATION"), from, to),
     run("GENERATION", options().flags("rtpOc").include("/*/").include("/*/GENERATION").exclude("*"), from, to),
@@ -78,9 +81,9 @@ export function sendState(source: string, { destination }: Target): RsyncRun[] {
 }
 
 /** Deletes lists and deltas that are no longer in the tree. */
-export function deleteOldState(source: string, { destination }: Target, limit: number): RsyncRun {
+export function deleteOldState(state: string, { destination }: Target, limit: number): RsyncRun {
   const rsync = deletion(limit).flags("r").set("delete-after");
-  return run("deletion of old state", rsync, `${source}/${STATE_DIR}/`, `${destination}${STATE_DIR}/`);
+  return run("deletion of old state", rsync, `${state}/${STATE_DIR}/`, `${destination}${STATE_DIR}/`);
 }
 
 /** What the target has and the tree has not. Nothing is changed. */

@@ -8,11 +8,11 @@ import { type Generation, parseGeneration } from "@nearlayer/shared/generation";
 import { isPlatform, type Platform } from "@nearlayer/shared/platform";
 import type { Shown } from "./choose.ts";
 import { RsyncExit, type RsyncSettings, readState, runRsync } from "./rsync.ts";
-import { readShown } from "./state.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** Reads which generations the target shows, or undefined where it lets nobody read. */
 export async function readShownAt(
-  { catalog, root, settings }: { catalog: Catalog; root: string; settings: RsyncSettings },
+  { catalog, snapshot, settings }: { catalog: Catalog; snapshot: Snapshot; settings: RsyncSettings },
   target: Target,
   scratch: string,
 ): Promise<Map<Platform, Shown> | undefined> {
@@ -34,7 +34,7 @@ export async function readShownAt(
     // What cannot be read is no state at all: a full pass replaces it.
     if (generation === undefined) continue;
     const isOurs = generation.platform === name && (await isKnownGeneration(catalog, generation));
-    shown.set(name, { number: generation.number, isOurs, isCurrent: text === (await readShown(root, name)) });
+    shown.set(name, { number: generation.number, isOurs, isCurrent: text === snapshot.shown.get(name)?.text });
   }
   return shown;
 }

@@ -22,6 +22,7 @@ import {
   sendState,
 } from "./rsync.ts";
 import { readShownAt } from "./shown.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** How many old lists and deltas go at once; a platform has some two hundred at most. */
 const MAX_OLD_STATE = 10_000;
@@ -30,7 +31,8 @@ const MAX_OLD_STATE = 10_000;
 export interface PublishContext {
   readonly catalog: Catalog;
   readonly root: string;
-  /** The newest generation of every platform; the tree shows them. */
+  /** What is published: the state of the tree when this began, and the generations that it shows. */
+  readonly snapshot: Snapshot;
   readonly newest: readonly Generation[];
   readonly settings: RsyncSettings;
   readonly isForced: boolean;
@@ -100,14 +102,15 @@ async function carry(
   const names = pass.kind === "changes" ? await addedNames(context, pass.since) : undefined;
   if (names === undefined) await act(sendAllBlobs(source, target));
   else if (names.length > 0) await act(sendBlobs(source, target, names));
-  for (const run of sendState(source, target)) await act(run);
+  const state = context.snapshot.folder;
+  for (const run of sendState(state, target)) await act(run);
 
   const extraneous = names === undefined ? (await act(listExtraneous(source, target))).deleted : undefined;
   const { due, foreign, lost } = extraneous
     ? await sortExtraneous(context.catalog, extraneous)
     : { due: pass.kind === "changes" ? await droppedNames(context, pass.since) : [], foreign: 0, lost: 0 };
   await deleteBounded(context, target, scratch, due, act);
-  const { deleted } = await act(deleteOldState(source, target, MAX_OLD_STATE));
+  const { deleted } = await act(deleteOldState(state, target, MAX_OLD_STATE));
   return {
     pass: names === undefined ? "full" : "changes",
     ...moved,
