@@ -46,7 +46,7 @@ export async function latestGenerations(catalog: Catalog): Promise<Generation[]>
 }
 
 /** How many rows of a list are in memory at a time. */
-const PAGE = 5000;
+const PAGE = 1000;
 
 /** What a platform holds in a generation, sorted by digest, a page at a time. Cost: one row per blob of the platform. */
 export async function* listPages(catalog: Catalog, platform: Platform, number: number): AsyncGenerator<ListEntry[]> {

@@ -64,23 +64,31 @@ export async function gc(config: Config, options: GcOptions = {}, run: Run = UNA
     config,
     dryRun ? "syncer gc --dry-run" : "syncer gc",
     async (context) => {
+      const { signal, progress } = context.run;
+      progress.phase("looking for what nothing needs");
       const now = new Date();
       const before = new Date(now.getTime() - config.removal.grace);
       const archive = createArchive(config.removal.archive);
       if (!dryRun) await restoreState(context.catalog, context.root, context.signer);
       const plan = await dropFromCatalog(context.catalog, { archive, forget, dryRun, now, before });
-      const strays = await findStrays(context.catalog, context.root, before);
+      const strays = await findStrays(context.catalog, context.root, before, signal);
       const { useless, ...dropped } = plan;
       const files = [...useless, ...strays];
       const store = { blobs: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
       if (dryRun) return { dryRun, ...dropped, store, leftovers: 0, generations: [] };
 
+      signal.throwIfAborted();
+      progress.phase("removing");
       const generations = await makeGenerations(context.catalog, context.root, context.signer, now);
       await removeFromDisk(
         context,
         strays.map(({ digest }) => digest),
       );
-      const leftovers = await sweepIngest(context.root, new Date(now.getTime() - config.removal.abandonedDownloads));
+      const leftovers = await sweepIngest(
+        context.root,
+        new Date(now.getTime() - config.removal.abandonedDownloads),
+        signal,
+      );
       return { dryRun, ...dropped, store, leftovers, generations };
     },
     run,
@@ -142,11 +150,17 @@ async function forgetTags(transaction: Catalog, references: readonly Reference[]
 }
 
 /** The generations that dropped them are on disk: nothing names these files any more. */
-async function removeFromDisk({ catalog, root }: StoreContext, strays: readonly Digest[]): Promise<void> {
+async function removeFromDisk(
+  { catalog, root, run: { signal } }: StoreContext,
+  strays: readonly Digest[],
+): Promise<void> {
   const newest = await latestGenerations(catalog);
-  await removeDroppedNames(catalog, root, newest);
+  await removeDroppedNames(catalog, root, newest, signal);
   const useless = (await uselessBlobs(catalog)).map(({ digest }) => digest);
-  await removeFiles([...useless, ...strays].map((digest) => storeBlobPath(root, digest)));
+  await removeFiles(
+    [...useless, ...strays].map((digest) => storeBlobPath(root, digest)),
+    signal,
+  );
   await catalog.transaction().execute(async (transaction) => {
     await deleteBlobs(transaction, useless);
     // The names are gone by now, and a target that is so far behind is compared as a whole.

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { openCatalog } from "@nearlayer/shared/catalog/open";
 import { countStored, type StoredBlob, storedBlobs, storedBlobsOf } from "@nearlayer/shared/catalog/stored";
 import type { Config } from "@nearlayer/shared/config/schema";
@@ -39,7 +40,7 @@ export interface VerifyResult {
 
 /** How many blobs are looked at side by side: reading one while another is hashed is all there is to gain. */
 const AT_ONCE = 4;
-const PAGE = 1000;
+const PAGE = 250;
 
 /**
  * Holds the store and the tree against the catalog. That can take hours, and is done without the store's lock; what it
@@ -57,9 +58,10 @@ export async function verify(
 
   const work = async (context: StoreContext) => {
     run.progress.phase(repair ? "repairing" : "looking again");
-    const found = await lookAgain(context, suspects, { quick });
+    const { signal } = context.run;
+    const found = await lookAgain(context, suspects, { quick, signal });
     const items = repair
-      ? await repairAll(config, context, found, { quick })
+      ? await repairAll(config, context, found, { quick, signal })
       : found.map((finding) => ({ ...finding, repaired: false }));
     return { quick, checked, items, wrong: items.filter(({ repaired }) => !repaired).length };
   };
@@ -84,7 +86,7 @@ async function findSuspects(
       transfer?.at(read);
     };
     try {
-      findings.push(...(await inspectBlob(root, blob, { quick, onBytes })));
+      findings.push(...(await inspectBlob(root, blob, { quick, onBytes, signal })));
     } finally {
       transfer?.end();
     }
@@ -95,12 +97,15 @@ async function findSuspects(
     progress.phase("reading the store");
     const total = await countStored(catalog);
     if (!quick) progress.expect(total.blobs, total.bytes);
-    for await (const page of storedBlobs(catalog, PAGE)) await forEachOf(page, inspect);
+    for await (const page of storedBlobs(catalog, PAGE)) {
+      await forEachOf(page, inspect);
+      await breathe();
+    }
     progress.phase("reading the tree");
     const onBytes = (bytes: number) => {
       checked.bytes += bytes;
     };
-    findings.push(...(await findBesides({ catalog, root, signer: readSigner(config) }, { quick, onBytes })));
+    findings.push(...(await findBesides({ catalog, root, signer: readSigner(config) }, { quick, onBytes, signal })));
   } finally {
     await catalog.destroy();
   }
@@ -117,13 +122,16 @@ async function forEachOf<T>(items: readonly T[], work: (item: T) => Promise<void
   );
 }
 
+/** Lets signals and the progress have their turn: neither a look at a name nor a query of SQLite's does. */
+const breathe = () => setImmediate();
+
 async function findBesides(context: StateContext, options: InspectOptions): Promise<Finding[]> {
   const { catalog, root } = context;
-  return [
-    ...(await Array.fromAsync(findSpoiltStrays(catalog, root, options))),
-    ...(await Array.fromAsync(findForeign(catalog, root))),
-    ...(await Array.fromAsync(inspectState(context))),
-  ];
+  const { signal } = options;
+  const spoilt = await Array.fromAsync(findSpoiltStrays(catalog, root, options));
+  const foreign = await Array.fromAsync(findForeign(catalog, root, signal));
+  signal?.throwIfAborted();
+  return [...spoilt, ...foreign, ...(await Array.fromAsync(inspectState(context, signal)))];
 }
 
 const digestsOf = (findings: readonly Finding[]): Digest[] => [
@@ -137,7 +145,10 @@ async function lookAgain(
 ): Promise<Finding[]> {
   const blobs = await storedBlobsOf(context.catalog, digestsOf(suspects));
   const findings: Finding[] = [];
-  for (const blob of blobs) findings.push(...(await inspectBlob(context.root, blob, options)));
+  for (const blob of blobs) {
+    options.signal?.throwIfAborted();
+    findings.push(...(await inspectBlob(context.root, blob, options)));
+  }
   const besides = suspects.some(({ digest }) => digest === undefined);
   return besides ? [...findings, ...(await findBesides(context, options))] : findings;
 }
@@ -151,13 +162,15 @@ async function repairAll(
   await using sources = new AsyncDisposableStack();
   const errors = new Map<Finding, string>();
   const attempt = async (concerned: readonly Finding[], work: () => Promise<void>) => {
+    context.run.signal.throwIfAborted();
     try {
       await work();
     } catch (error) {
+      context.run.signal.throwIfAborted();
       for (const finding of concerned) errors.set(finding, messageOf(error));
     }
   };
-  const getSource = openOnce(config, sources);
+  const getSource = openOnce(config, sources, context.run.signal);
   for (const blob of await storedBlobsOf(context.catalog, digestsOf(findings))) {
     const concerned = findings.filter(({ digest }) => digest === blob.digest);
     await attempt(concerned, () => repairBlob(context, getSource, blob));
@@ -177,13 +190,17 @@ async function repairAll(
 
 const keyOf = ({ path }: Finding): string => path;
 
-function openOnce({ source }: Config, sources: AsyncDisposableStack): GetSource {
+/** The source is opened when it is first needed, and closed at the end, or as soon as the signal says so. */
+function openOnce({ source }: Config, sources: AsyncDisposableStack, signal: AbortSignal): GetSource {
   let opened: Promise<Source> | undefined;
   return () => {
     if (source === undefined) {
       throw new NearlayerError("CONFIG_INVALID", "source.url is missing: where is it to be fetched from?");
     }
-    opened ??= openSource(source).then((given) => sources.adopt(given, () => given.close()));
+    opened ??= openSource(source).then((given) => {
+      signal.addEventListener("abort", () => void given.close(), { once: true });
+      return sources.adopt(given, () => given.close());
+    });
     return opened;
   };
 }

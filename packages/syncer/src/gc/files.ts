@@ -13,11 +13,15 @@ import { syncFolders } from "../store/durable.ts";
 /** How many files are removed side by side. */
 const AT_ONCE = 64;
 
-/** Removes files, those that are there, and makes that durable. Returns how many there were. */
-export async function removeFiles(paths: readonly string[]): Promise<number> {
+/**
+ * Removes files, those that are there, and makes that durable. Returns how many there were. `signal` ends it between two
+ * of them.
+ */
+export async function removeFiles(paths: readonly string[], signal?: AbortSignal): Promise<number> {
   const folders = new Set<string>();
   let removed = 0;
   for (let start = 0; start < paths.length; start += AT_ONCE) {
+    signal?.throwIfAborted();
     await Promise.all(
       paths.slice(start, start + AT_ONCE).map(async (path) => {
         try {
@@ -38,11 +42,19 @@ export async function removeFiles(paths: readonly string[]): Promise<number> {
  * Removes the names of blobs that the newest generations have dropped; those must be on disk. It does so for all that
  * were ever dropped, so that a run which was killed on the way is completed by the next.
  */
-export async function removeDroppedNames(catalog: Catalog, root: string, newest: readonly Generation[]) {
+export async function removeDroppedNames(
+  catalog: Catalog,
+  root: string,
+  newest: readonly Generation[],
+  signal?: AbortSignal,
+): Promise<number> {
   let removed = 0;
   for (const { platform, number } of newest) {
     const digests = await droppedBlobs(catalog, platform, number);
-    removed += await removeFiles(digests.map((digest) => pubBlobPath(root, platform, digest)));
+    removed += await removeFiles(
+      digests.map((digest) => pubBlobPath(root, platform, digest)),
+      signal,
+    );
   }
   return removed;
 }
@@ -57,10 +69,11 @@ export interface Stray {
  * Files of the store that no image needs, and that nobody has touched since `before`: of images that then failed, and
  * what was fetched by hand. Cost: one look at every name of the store.
  */
-export async function findStrays(catalog: Catalog, root: string, before: Date): Promise<Stray[]> {
+export async function findStrays(catalog: Catalog, root: string, before: Date, signal?: AbortSignal): Promise<Stray[]> {
   const folder = join(storeDir(root), "blobs", "sha256");
   const strays: Stray[] = [];
   for (const prefix of await names(folder)) {
+    signal?.throwIfAborted();
     const digests = (await names(join(folder, prefix))).filter(isHex).map(fromHex);
     const known = await isStored(catalog, digests);
     for (const digest of digests.filter((name) => !known.has(name))) {
@@ -73,8 +86,11 @@ export async function findStrays(catalog: Catalog, root: string, before: Date): 
 }
 
 /** Removes downloads that nobody has gone on with since `before`, and other leftovers. Returns how many. */
-export async function sweepIngest(root: string, before: Date): Promise<number> {
-  const isOld = async (path: string) => (await newestChange(path)) <= before.getTime();
+export async function sweepIngest(root: string, before: Date, signal?: AbortSignal): Promise<number> {
+  const isOld = async (path: string) => {
+    signal?.throwIfAborted();
+    return (await newestChange(path)) <= before.getTime();
+  };
   const folder = ingestDir(root);
   const stale = await clearStaleDownloads(root, (_, path) => isOld(path));
   let removed = stale.length;

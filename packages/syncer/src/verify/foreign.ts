@@ -16,7 +16,7 @@ import type { Finding } from "./finding.ts";
  * Finds what does not belong in the tree: files that no generation has or had, and whatever else lies there. What a
  * generation has dropped and gc has not removed yet does belong. Cost: one look at every name, none at the bytes.
  */
-export async function* findForeign(catalog: Catalog, root: string): AsyncGenerator<Finding> {
+export async function* findForeign(catalog: Catalog, root: string, signal?: AbortSignal): AsyncGenerator<Finding> {
   const pub = pubDir(root);
   const foreign = (path: string, reason: string): Finding => ({
     ...{ fault: "foreign", path: relative(root, path), reason },
@@ -24,7 +24,8 @@ export async function* findForeign(catalog: Catalog, root: string): AsyncGenerat
   for (const entry of await entries(pub)) {
     const path = join(pub, entry.name);
     if (entry.isDirectory() && entry.name === STATE_DIR) yield* findForeignState(catalog, path, foreign);
-    else if (entry.isDirectory() && isPlatform(entry.name)) yield* findForeignBlobs(catalog, entry.name, path, foreign);
+    else if (entry.isDirectory() && isPlatform(entry.name))
+      yield* findForeignBlobs(catalog, entry.name, path, foreign, signal);
     else yield* everything(path, entry, foreign);
   }
 }
@@ -36,11 +37,13 @@ async function* findForeignBlobs(
   platform: Platform,
   folder: string,
   foreign: Report,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<Finding> {
   const blobs = join(folder, "blobs", "sha256");
   yield* others(folder, ["blobs"], foreign);
   yield* others(join(folder, "blobs"), ["sha256"], foreign);
   for (const entry of await entries(blobs)) {
+    signal?.throwIfAborted();
     const path = join(blobs, entry.name);
     if (!entry.isDirectory() || !/^[0-9a-f]{2}$/.test(entry.name)) {
       yield* everything(path, entry, foreign);
@@ -104,18 +107,20 @@ async function* everything(
 export async function* findSpoiltStrays(
   catalog: Catalog,
   root: string,
-  { quick, onBytes }: InspectOptions,
+  options: InspectOptions,
 ): AsyncGenerator<Finding> {
+  if (options.quick) return;
   const folder = join(storeDir(root), "blobs", "sha256");
   for (const prefix of await entries(folder)) {
     const digests = (await entries(join(folder, prefix.name)))
       .map(({ name }) => name)
       .filter(isHex)
       .map(fromHex);
-    const known = quick ? new Set(digests) : await isStored(catalog, digests);
+    const known = await isStored(catalog, digests);
     for (const digest of digests) {
+      options.signal?.throwIfAborted();
       const path = join(folder, prefix.name, digest.slice(7));
-      if (known.has(digest) || (await hashFile(path, onBytes)) === digest) continue;
+      if (known.has(digest) || (await hashFile(path, options)) === digest) continue;
       yield { fault: "bytes", path: relative(root, path), reason: "has other bytes, and no image needs it" };
     }
   }

@@ -22,8 +22,11 @@ export interface StateContext {
  * Holds GENERATION, the lists and the newest delta of every platform against the catalog, and the catalog's rows against
  * what it says that they are.
  */
-export async function* inspectState(context: StateContext): AsyncGenerator<Finding> {
-  for (const generation of await latestGenerations(context.catalog)) yield* inspectGeneration(context, generation);
+export async function* inspectState(context: StateContext, signal?: AbortSignal): AsyncGenerator<Finding> {
+  for (const generation of await latestGenerations(context.catalog)) {
+    signal?.throwIfAborted();
+    yield* inspectGeneration(context, generation);
+  }
 }
 
 async function* inspectGeneration(
