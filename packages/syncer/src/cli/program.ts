@@ -26,7 +26,7 @@ Exit codes:
   2    some items failed; each is named
   3    the source is out of reach
   4    the disk is full
-  5    another process has locked the store
+  5    another process has locked the store, or the tree
   70   a bug
   130  ended by Ctrl-C (SIGINT); 143 by SIGTERM; 141 when nobody reads stdout any more`;
 

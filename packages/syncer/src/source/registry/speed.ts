@@ -3,21 +3,21 @@ export const SPEED_WINDOW_MS = 60_000;
 
 /**
  * Watches a body that comes, for a source that drips: silence is ended by a timeout, a byte now and then is not. Returns
- * what is told of every piece, and says whether less than `minSpeed` bytes per second came in a window that is over.
+ * what is told of every piece, with the milliseconds that it was waited for (and no others: whoever takes the pieces may
+ * be slow); it says whether less than `minSpeed` bytes per second came in a window that is over.
  */
 export function createSpeedGuard(
   minSpeed: number,
-  now: number,
   window = SPEED_WINDOW_MS,
-): (bytes: number, now: number) => boolean {
-  let since = now;
+): (bytes: number, waited: number) => boolean {
+  let elapsed = 0;
   let came = 0;
-  return (bytes, now) => {
+  return (bytes, waited) => {
     came += bytes;
-    const elapsed = now - since;
+    elapsed += waited;
     if (elapsed < window) return false;
     const isTooSlow = came * 1000 < minSpeed * elapsed;
-    since = now;
+    elapsed = 0;
     came = 0;
     return isTooSlow;
   };

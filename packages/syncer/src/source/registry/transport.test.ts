@@ -39,11 +39,11 @@ async function read(isLarge: boolean): Promise<string> {
   return text;
 }
 
-/** Sends a hundred thousand bytes, some at a time. */
-async function drip(response: ServerResponse, bytes: number, every: number) {
-  response.writeHead(200, { "content-length": 100_000 });
-  for (let sent = 0; sent < 100_000 && !response.destroyed; sent += bytes) {
-    response.write("x".repeat(Math.min(bytes, 100_000 - sent)));
+/** Sends so many bytes, some at a time. */
+async function drip(response: ServerResponse, bytes: number, every: number, total = 100_000) {
+  response.writeHead(200, { "content-length": total });
+  for (let sent = 0; sent < total && !response.destroyed; sent += bytes) {
+    response.write("x".repeat(Math.min(bytes, total - sent)));
     await sleep(every);
   }
 }
@@ -64,6 +64,17 @@ describe.each([
   test("that comes slowly, and fast enough, comes whole", async () => {
     serve = (response) => drip(response, 5000, 30);
     expect(await read(isLarge)).toHaveLength(100_000);
+  });
+
+  test("that waits for whoever takes it is not slow", async () => {
+    serve = (response) => drip(response, 100, 20, 200);
+    const answer = await transport.ask({ url, isLarge });
+    let length = 0;
+    await answer.pour((piece) => {
+      length += piece.length;
+      return sleep(500);
+    });
+    expect(length).toBe(200);
   });
 
   test("of which the length is not told comes whole too, and is asked for once from then on", async () => {

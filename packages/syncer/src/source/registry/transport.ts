@@ -71,14 +71,19 @@ export function createTransport(options: TransportOptions): Transport {
   const watched =
     (pour: Pour): Pour =>
     async (take) => {
-      const isTooSlow = createSpeedGuard(minSpeed, Date.now(), options.speedWindow);
+      const isTooSlow = createSpeedGuard(minSpeed, options.speedWindow);
+      let since = Date.now();
+      const begin = () => {
+        since = Date.now();
+      };
       try {
         await pour((piece) => {
-          if (isTooSlow(piece.length, Date.now())) {
+          if (isTooSlow(piece.length, Date.now() - since)) {
             const message = `registry ${name} sends less than ${minSpeed} bytes per second (source.minSpeed)`;
             throw new RequestError("SOURCE_BROKE_OFF", message, { isTransient: true });
           }
-          return taken(take, piece);
+          const taking = taken(take, piece);
+          return taking === undefined ? begin() : taking.then(begin);
         });
       } catch (cause) {
         if (cause instanceof TakeError) throw cause.cause;
