@@ -13,6 +13,11 @@ import { countLooks } from "./metrics/looks.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { createMirrorAgent } from "./mirrors/agent.ts";
 import { followNetwork } from "./mirrors/follow.ts";
+import { createCheckAsn } from "./optin/check-asn.ts";
+import { createGate } from "./optin/gate.ts";
+import { runIntake } from "./optin/intake/run.ts";
+import { createOptIns } from "./optin/opt-ins.ts";
+import { rulesOf } from "./optin/rules.ts";
 import { createFailover } from "./pull/failover.ts";
 import { createFirstUse } from "./pull/first-use.ts";
 import { createLook } from "./pull/look.ts";
@@ -56,6 +61,15 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const followed = cleanup.use(await followNetwork(catalog, config.catalog, config.mirrors, log, metrics.keepMirrors));
   const { network } = followed;
   const running = { config };
+  const optIns = createOptIns({
+    catalog,
+    config: () => running.config,
+    checkAsn: createCheckAsn(geo),
+    now,
+    onChange: followed.refresh,
+  });
+  const uploads = () => running.config.optin.folder;
+  cleanup.use(runIntake(uploads, optIns, () => rulesOf(running.config), log));
   const means = {
     agent,
     isKnown: knownGenerations(catalog),
@@ -86,6 +100,8 @@ export async function startService(config: Config, log: Logger): Promise<Service
     variants: boundedVariants(createVariants(catalog, log)),
     records: createRecords(catalog, now),
     readiness,
+    optIns,
+    gate: createGate(now),
     metrics,
     log,
     now,

@@ -5,6 +5,7 @@ import { isRegistryPath, rawPath } from "../request.ts";
 import { specError } from "../spec-error.ts";
 import { type Admit, createAdmit } from "./access-log.ts";
 import { sendError } from "./answers.ts";
+import { answerApi, isApiPath } from "./api/api.ts";
 import { createBaseUrlOf } from "./base-url.ts";
 import type { AppDeps, Context, RequestState } from "./deps.ts";
 import { type Ctx, Exchange } from "./exchange.ts";
@@ -27,6 +28,7 @@ export function createApp(deps: AppDeps): { callback(): RequestListener } {
       // 1. The raw path: a framework's own would be decoded or resolved by somebody sooner or later.
       const path = rawPath(request.url ?? "/");
       if (isRegistryPath(path)) answerPull(context, admit, request, response, path);
+      else if (isApiPath(path)) void answerApi(context, admit, request, response, path);
       else void answerPage(request, response);
     },
   };

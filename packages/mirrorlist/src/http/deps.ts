@@ -1,5 +1,8 @@
+import type { Config } from "@nearlayer/shared/config/schema";
 import type { Geo } from "../geo/geo.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import type { Gate } from "../optin/gate.ts";
+import type { OptIns } from "../optin/opt-ins.ts";
 import type { PullDeps } from "../pull/deps.ts";
 import type { Records } from "../records/records.ts";
 import type { Client } from "../selection/client.ts";
@@ -9,6 +12,7 @@ import type { Forwarded } from "./forwarded.ts";
 
 /** Everything that requests are answered from. */
 export interface AppDeps extends PullDeps {
+  readonly config: PullDeps["config"] & Pick<Config, "optin">;
   /** The newest snapshot; a request takes it once and stays with it. */
   readonly snapshot: () => Snapshot;
   readonly geo: Geo;
@@ -18,6 +22,8 @@ export interface AppDeps extends PullDeps {
    */
   readonly newest: () => Promise<Snapshot>;
   readonly readiness: () => Readiness;
+  readonly optIns: OptIns;
+  readonly gate: Gate;
   readonly metrics: Metrics;
   /** What the catalog tells people of the mirrors. */
   readonly records: Records;

@@ -38,7 +38,13 @@ export interface OptIns {
   /** What an upload asks for: whether it is new or a change, the catalog knows. Doing it twice is doing it once. */
   submit(request: Request): Promise<Outcome>;
   /** Asks for a probe soon. Nothing that a check-in says is believed. */
-  checkIn(name: string): Promise<Refusal | { readonly kind: "noted"; readonly record: MirrorRecord }>;
+  checkIn(name: string): Promise<Refusal | Found>;
+  read(name: string): Promise<Refusal | Found>;
+}
+
+export interface Found {
+  readonly kind: "found";
+  readonly record: MirrorRecord;
 }
 
 export interface OptInDeps {
@@ -143,7 +149,15 @@ export function createOptIns(deps: OptInDeps): OptIns {
     },
     async checkIn(name) {
       const record = await whenFree(() => wantProbe(catalog, name, at()), WRITE_MS);
-      return record === undefined ? explainRefusal({ kind: "unknown" }, name) : { kind: "noted", record };
+      if (record?.state === "disabled") return explainRefusal({ kind: "disabled", by: record }, name);
+      return found(record, name);
+    },
+    async read(name) {
+      return found(await readMirror(catalog, name), name);
     },
   };
+}
+
+function found(record: MirrorRecord | undefined, name: string): Refusal | Found {
+  return record === undefined ? explainRefusal({ kind: "unknown" }, name) : { kind: "found", record };
 }

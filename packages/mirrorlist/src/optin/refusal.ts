@@ -45,7 +45,7 @@ export function explainRefusal(refusal: MirrorRefusal, name: string): Refusal {
     case "too-many-pending":
       return refuse("FULL", `${refusal.limit} mirrors are waiting to be checked`, "try again in a few hours");
     case "unknown":
-      return refuse("UNKNOWN", `no mirror is called ${name}`, "it has not opted in here, or has left");
+      return refuse("UNKNOWN", `no mirror is called ${name.slice(0, 100)}`, "it has not opted in here, or has left");
   }
 }
 

@@ -39,8 +39,9 @@ export async function send(
   path: string,
   headers: Record<string, string> = {},
   method = "GET",
+  body?: string | Buffer,
 ): Promise<TestResponse> {
-  const outgoing = request({ host: "127.0.0.1", port, path, headers, method, agent: false }).end();
+  const outgoing = request({ host: "127.0.0.1", port, path, headers, method, agent: false }).end(body);
   const [response] = await once(outgoing, "response");
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk);

@@ -1,3 +1,4 @@
+import { readMirrors } from "@nearlayer/shared/catalog/mirrors";
 import { openCatalog } from "@nearlayer/shared/catalog/open";
 import { isKnownGeneration } from "@nearlayer/shared/catalog/served";
 import { failWhenBusy } from "@nearlayer/shared/catalog/variants";
@@ -9,6 +10,9 @@ import { createApp } from "../http/app.ts";
 import { createMetrics } from "../metrics/metrics.ts";
 import { createMirrorAgent } from "../mirrors/agent.ts";
 import { createNetwork, type Network } from "../mirrors/network.ts";
+import { createCheckAsn } from "../optin/check-asn.ts";
+import { createGate } from "../optin/gate.ts";
+import { createOptIns } from "../optin/opt-ins.ts";
 import { createFailover } from "../pull/failover.ts";
 import { createFirstUse } from "../pull/first-use.ts";
 import { createLook } from "../pull/look.ts";
@@ -34,7 +38,7 @@ export interface World extends AsyncDisposable {
   onMiss: () => Promise<void>;
   /** Reads the catalog and probes the mirrors. */
   refresh(): Promise<void>;
-  get(path: string, headers?: Record<string, string>, method?: string): Promise<TestResponse>;
+  get(path: string, headers?: Record<string, string>, method?: string, body?: string | Buffer): Promise<TestResponse>;
   /** What a restart leaves: the catalog and nothing else. */
   restart(): Promise<void>;
 }
@@ -43,6 +47,7 @@ export interface World extends AsyncDisposable {
 export async function createWorld(
   mirrors: Readonly<Record<string, Record<string, unknown>>>,
   mirrorlist: Record<string, unknown> = {},
+  optin: Record<string, unknown> = {},
 ): Promise<World> {
   await using cleanup = new AsyncDisposableStack();
   const tree = cleanup.use(await createTree());
@@ -51,6 +56,7 @@ export async function createWorld(
   const config = configSchema.parse({
     root: tree.root,
     mirrorlist: { trustedProxies: ["127.0.0.0/8"], ...mirrorlist },
+    optin,
     mirrors: Object.entries(mirrors).map(([name, more]) => ({
       name,
       url: servers[name]?.url,
@@ -63,6 +69,13 @@ export async function createWorld(
   await failWhenBusy(catalog);
   const agent = cleanup.use(createMirrorAgent());
   const network = createNetwork(config.mirrors);
+  const optIns = createOptIns({
+    catalog,
+    config: () => config,
+    checkAsn: createCheckAsn(GEO),
+    now: () => world.clock,
+    onChange: async () => network.follow(await readMirrors(catalog)),
+  });
   let snapshot = EMPTY_SNAPSHOT;
   let answer = createAnswer();
   const server = cleanup.use(await listen((incoming, response) => answer(incoming, response)));
@@ -85,6 +98,8 @@ export async function createWorld(
         return snapshot;
       },
       readiness: () => ({ state: "ready", reasons: [] }),
+      optIns,
+      gate: createGate(now),
       metrics: createMetrics(),
       log,
       now,
@@ -106,8 +121,8 @@ export async function createWorld(
         timeoutMs: 500,
       });
     },
-    get: (path, headers = {}, method = "GET") =>
-      send(server.port, path, { "x-forwarded-for": JAPAN, ...headers }, method),
+    get: (path, headers = {}, method = "GET", body = undefined) =>
+      send(server.port, path, { "x-forwarded-for": JAPAN, ...headers }, method, body),
     async restart() {
       snapshot = await readSnapshot(tree.catalog, EMPTY_SNAPSHOT);
       answer = createAnswer();

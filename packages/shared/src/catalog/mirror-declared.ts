@@ -19,18 +19,19 @@ const FILE_DISABLES = "disabled in the operator's configuration";
 /**
  * Brings the rows of the mirrors that the operator's file declares in line with it: new ones and those that have moved
  * are `checking`, those that have left the file are removed. What the file says of a name is what counts, also where a
- * mirror has opted in with it. What the operator disabled by command stays disabled. Nothing is written when nothing
+ * mirror has opted in with it; with `keepOthers`, these are not all that the file has. What the operator disabled by command stays disabled. Nothing is written when nothing
  * changes.
  */
 export async function ensureDeclared(
   catalog: Catalog,
   declared: readonly DeclaredMirror[],
   at: string,
+  { keepOthers = false } = {},
 ): Promise<DeclaredOutcome> {
-  const before = await planOf(catalog, declared);
+  const before = await planOf(catalog, declared, keepOthers);
   if (before.writes.length === 0 && before.left.length === 0) return { replaced: [], removed: [] };
   return catalog.transaction().execute(async (transaction) => {
-    const { writes, left } = await planOf(transaction, declared);
+    const { writes, left } = await planOf(transaction, declared, keepOthers);
     await withRevision(transaction, async (revision) => {
       for (const { row, was, isOther } of writes) {
         if (isOther) await forgetSeen(transaction, row.name);
@@ -72,13 +73,14 @@ interface Write {
 async function planOf(
   catalog: Catalog,
   declared: readonly DeclaredMirror[],
+  keepOthers: boolean,
 ): Promise<{ readonly writes: readonly Write[]; readonly left: readonly MirrorRecord[] }> {
   const rows = await catalog.selectFrom("mirror").selectAll().execute();
   const known = new Map(rows.map((row) => [row.name, row]));
   const names = new Set(declared.map(({ name }) => name));
   return {
     writes: declared.flatMap((mirror) => writeOf(mirror, known.get(mirror.name)) ?? []),
-    left: rows.filter(({ name, declaredBy }) => declaredBy === "operator" && !names.has(name)),
+    left: keepOthers ? [] : rows.filter(({ name, declaredBy }) => declaredBy === "operator" && !names.has(name)),
   };
 }
 

@@ -1,5 +1,5 @@
 import { recordChange, withRevision } from "./mirror-rows.ts";
-import { type MirrorRecord, readMirror } from "./mirrors.ts";
+import { type MirrorRecord, readMirror, readMirrorChanges } from "./mirrors.ts";
 import { bumpRevision, type Catalog } from "./open.ts";
 import type { MirrorActor, MirrorState } from "./schema-network.ts";
 
@@ -91,6 +91,26 @@ export async function approveMirror(catalog: Catalog, name: string, at: string):
       const news = isPending ? { reason: "approved: waiting for its proof", probeWantedAt: at } : {};
       const record = { ...before, approvedAt: at, revision, ...news };
       await transaction.updateTable("mirror").set(record).where("name", "=", name).execute();
+      return record;
+    });
+  });
+}
+
+/**
+ * A mirror that was disabled is checked again; one that had not shown its proof by then has to do so. Resolves with
+ * undefined when it is not there, or not disabled.
+ */
+export async function enableMirror(catalog: Catalog, name: string, at: string): Promise<MirrorRecord | undefined> {
+  return catalog.transaction().execute(async (transaction) => {
+    const before = await readMirror(transaction, name);
+    if (before?.state !== "disabled") return undefined;
+    const [last] = await readMirrorChanges(transaction, name, 1);
+    const state = last?.fromState === "pending" ? "pending" : "checking";
+    const reason = state === "pending" ? "enabled: waiting for its proof" : "enabled: to be checked first";
+    return withRevision(transaction, async (revision) => {
+      const record = { ...before, state, reason, stateSince: at, probeWantedAt: at, revision } as const;
+      await transaction.updateTable("mirror").set(record).where("name", "=", name).execute();
+      await recordChange(transaction, record, "disabled", at, "operator");
       return record;
     });
   });

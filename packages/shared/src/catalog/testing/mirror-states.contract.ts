@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import {
   approveMirror,
   clearWantedProbe,
+  enableMirror,
   type MirrorTransition,
   readWantedProbes,
   setMirrorState,
@@ -106,6 +107,22 @@ export const mirrorStatesContract: ContractPart = (fixture) => {
     await setMirrorState(catalog, { name: "jp", to: "disabled", reason: "abuse", actor: "operator" }, AT);
     await wantProbe(catalog, "jp", LATER);
     expect(await readWantedProbes(catalog)).toStrictEqual([]);
+  });
+
+  test("enabled again, a mirror is checked first; one that had not shown its proof has to show it", async () => {
+    const { catalog } = await setUp("new", "old");
+    await setMirrorState(catalog, { ...CHECKED, name: "old" }, AT);
+    for (const name of ["new", "old"]) {
+      expect(await enableMirror(catalog, name, AT)).toBeUndefined();
+      await setMirrorState(catalog, { name, to: "disabled", reason: "abuse", actor: "operator" }, AT);
+      await setMirrorState(catalog, { name, to: "disabled", reason: "still", actor: "operator" }, AT);
+    }
+    expect(await enableMirror(catalog, "new", LATER)).toMatchObject({ state: "pending", probeWantedAt: LATER });
+    expect(await enableMirror(catalog, "old", LATER)).toMatchObject({ state: "checking", stateSince: LATER });
+    expect(await readMirrorChanges(catalog, "old", 1)).toMatchObject([
+      { fromState: "disabled", toState: "checking", actor: "operator", at: LATER },
+    ]);
+    expect(await enableMirror(catalog, "none", LATER)).toBeUndefined();
   });
 
   test("an approval is noted once, and the proof is looked for at once", async () => {

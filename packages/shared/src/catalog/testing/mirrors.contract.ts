@@ -227,6 +227,13 @@ export const mirrorsContract: ContractPart = (fixture) => {
     ]);
   });
 
+  test("one of the file can be brought in alone, and the others stay", async () => {
+    const { catalog } = fixture();
+    await ensureDeclared(catalog, [sampleMirror("a")], AT);
+    expect(await ensureDeclared(catalog, [sampleMirror("b")], AT, { keepOthers: true })).toMatchObject({ removed: [] });
+    expect((await readMirrors(catalog)).names).toStrictEqual(["a", "b"]);
+  });
+
   test("a mirror disabled by command stays so until it is enabled; one disabled in the file, until the file says else", async () => {
     const { catalog } = fixture();
     const [command, file] = [sampleMirror("command"), sampleMirror("file", { disabled: true })];
