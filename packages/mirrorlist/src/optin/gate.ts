@@ -29,9 +29,8 @@ export function createGate(now: () => number): Gate {
       // However the clock was set: no more than an hour.
       const before = Math.min(Math.max(wholeAt.get(prefix) ?? 0, now()), now() + HOUR_MS);
       const waitMs = before + cost - now() - HOUR_MS;
-      if (waitMs > 0) return Math.ceil(waitMs / 1000);
-      wholeAt.set(prefix, before + cost);
-      return undefined;
+      wholeAt.set(prefix, waitMs > 0 ? before : before + cost);
+      return waitMs > 0 ? Math.ceil(waitMs / 1000) : undefined;
     },
     isNews(mirror) {
       const last = checkIns.get(mirror);
