@@ -7,7 +7,7 @@ import { parseReference } from "@nearlayer/shared/reference";
 import { Command, CommanderError } from "commander";
 import { crawl, hasFailures, summarizeCrawl } from "./commands/crawl.ts";
 import { explainPull, summarizeExplanation } from "./commands/explain.ts";
-import { listMirrors, showMirror, summarizeMirrors } from "./commands/mirror.ts";
+import { addMirrorCommands } from "./commands/mirror/program.ts";
 import { serve, summarizeServing } from "./commands/serve.ts";
 
 interface GlobalOptions {
@@ -53,16 +53,7 @@ function createProgram(end: (code: ExitCode) => void): Command {
       show(await explainPull(config(), parseReference(reference), ip), summarizeExplanation);
     });
 
-  const mirror = program.command("mirror").description("the mirrors that the configuration declares");
-  mirror
-    .command("list")
-    .description("all of them")
-    .action(() => show(listMirrors(config()), summarizeMirrors));
-  mirror
-    .command("show")
-    .description("one of them, with everything that is declared")
-    .argument("<name>")
-    .action((name: string) => show(showMirror(config(), name), (found) => JSON.stringify(found, undefined, 2)));
+  addMirrorCommands(program, { config, show, end });
 
   program
     .command("check-config")
@@ -92,6 +83,7 @@ Examples:
   mirrorlist serve
   mirrorlist crawl
   mirrorlist mirror list
+  mirrorlist mirror add mirror.yaml
   mirrorlist explain fedora/app:40 --ip 203.0.113.7
   mirrorlist check-config --config /etc/nearlayer/nearlayer.yaml
   mirrorlist --json crawl | jq '.mirrors[].name'

@@ -127,21 +127,30 @@ describe("a mirror that has opted in", () => {
       state: "pending",
       reason: "opted in: waiting for its proof",
       declaredBy: "mirror",
+      country: "JP",
+    });
+    // Anybody can write anything there, as long as nobody has seen a proof.
+    expect(JSON.stringify(json)).not.toMatch(/admin@|0123456789abcdef|m\.example\.net|133\.1/);
+    await setMirrorState(world.tree.catalog, { name: "m", to: "active", reason: "checked", actor: "crawler" }, "now");
+    const active = await call("GET", "mirrors/m");
+    expect(active.json).toMatchObject({
+      state: "active",
       url: "https://m.example.net/pub/",
       proof: { content: `${proofOfToken(TOKEN)}\n` },
     });
-    expect(JSON.stringify(json)).not.toMatch(/admin@|0123456789abcdef/);
+    expect(JSON.stringify(active.json)).not.toMatch(/admin@|0123456789abcdef/);
     expect((await call("GET", "mirrors/m", undefined, bearer(TOKEN))).json.contact).toBe("admin@example.net");
     expect((await call("GET", "mirrors/m", undefined, bearer(OTHER))).json.contact).toBeUndefined();
     expect(await call("HEAD", "mirrors/m")).toMatchObject({ status: 200, json: undefined });
   });
 
   test("a private one shows others nothing of where it is", async () => {
-    await call("PUT", "mirrors/m", yaml("m", "private: true\nnetblocks: [133.1.0.0/16]\n"), bearer(TOKEN));
+    const moved = yaml("m", "private: true\nnetblocks: [133.1.0.0/16]\n").replace("/pub", "/moved");
+    await call("PUT", "mirrors/m", moved, bearer(TOKEN));
     const { json } = await call("GET", "mirrors/m");
     expect(json.private).toBe(true);
     expect(JSON.stringify(json)).not.toMatch(/m\.example\.net|133\.1/);
-    expect((await call("GET", "mirrors/m", undefined, bearer(TOKEN))).json.url).toBe("https://m.example.net/pub/");
+    expect((await call("GET", "mirrors/m", undefined, bearer(TOKEN))).json.url).toBe("https://m.example.net/moved/");
   });
 
   test("is changed with its token", async () => {

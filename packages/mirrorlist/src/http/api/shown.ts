@@ -1,5 +1,6 @@
 import { declarationOf, type MirrorRecord } from "@nearlayer/shared/catalog/mirrors";
 import { proofFileOf } from "@nearlayer/shared/proof";
+import { hidePlaces } from "../../mirrors/hide-places.ts";
 
 /** What a mirror has to show under its base URL, while it has opted in by itself. */
 export function proofOf(record: MirrorRecord): { readonly url: string; readonly content: string } | undefined {
@@ -7,13 +8,16 @@ export function proofOf(record: MirrorRecord): { readonly url: string; readonly 
   return declared === undefined || record.proof === null ? undefined : proofFileOf(declared.url, record.proof);
 }
 
-/** A mirror as the API shows it: to everybody without its contact, and a private one without where it is. */
+/**
+ * A mirror as the API shows it: to everybody without its contact, and without where it is while it is private or nobody
+ * has seen yet that it is somebody's.
+ */
 export function showMirror(record: MirrorRecord, isOwn: boolean) {
   const { name, declaredBy, state, reason, stateSince, createdAt, approvedAt, probeWantedAt } = record;
   const declared = declarationOf(record);
   const proof = proofOf(record);
   const { contact, url, netblocks, asn, allowPrivateAddress: _, disabled: __, ...open } = declared ?? {};
-  const isOpen = isOwn || declared?.private === false;
+  const isOpen = isOwn || (declared?.private === false && state !== "pending");
   return {
     ...open,
     name,
@@ -21,7 +25,7 @@ export function showMirror(record: MirrorRecord, isOwn: boolean) {
     ...(isOwn ? { contact } : {}),
     declaredBy,
     state,
-    reason,
+    reason: isOpen || url === undefined ? reason : hidePlaces(reason, url),
     stateSince,
     createdAt,
     approvedAt,
