@@ -27,6 +27,7 @@ const requirements = {
   containerd: { commands: ["containerd", "ctr"], root: true, trial: tryContainerd },
   docker: { commands: ["dockerd", "docker", "containerd", "runc"], root: true, trial: tryDockerd },
   postgres: { commands: ["psql"], trial: tryPostgres },
+  chromium: { commands: ["chromium"] },
   busybox: { commands: [], trial: tryBusybox },
 } as const satisfies Record<string, Requirement>;
 

@@ -10,6 +10,9 @@ export interface ImagePart {
   /** The base first. */
   readonly layers: readonly Layer[];
   readonly command?: readonly string[];
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Of its manifest. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** A manifest with everything that it names. */
@@ -64,11 +67,11 @@ export function buildImage(kind: ImageKind, parts: readonly ImagePart[]): BuiltI
 }
 
 function buildManifest(types: (typeof mediaTypes)["docker" | "oci"], part: ImagePart): BuiltManifest {
-  const { platform, layers, command = ["/bin/sh"] } = part;
+  const { platform, layers, command = ["/bin/sh"], labels, annotations } = part;
   const config = jsonBlob({
     ...platform,
     created: "1970-01-01T00:00:00Z",
-    config: { Env: ["PATH=/bin"], Cmd: command },
+    config: { Env: ["PATH=/bin"], Cmd: command, Labels: labels },
     rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.diffId) },
     history: layers.map(() => ({ created: "1970-01-01T00:00:00Z", created_by: "nearlayer test" })),
   });
@@ -77,6 +80,7 @@ function buildManifest(types: (typeof mediaTypes)["docker" | "oci"], part: Image
     mediaType: types.manifest,
     config: descriptor(types.config, config),
     layers: layers.map((layer) => descriptor(types.layer, layer)),
+    annotations,
   });
   return { ...manifest, mediaType: types.manifest, platform, config, layers };
 }

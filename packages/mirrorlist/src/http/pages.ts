@@ -48,21 +48,22 @@ export function pages(context: Context): Middleware<RequestState> {
   addMonitoring(router, context, { hasMetrics: context.config.mirrorlist.metrics.listen === undefined });
 
   const routes = router.routes() as unknown as Middleware<RequestState>;
-  return (ctx, next) => answerPeople(ctx, context, () => routes(ctx as never, next));
+  return (ctx, next) => {
+    if (!isForPeople(ctx)) return routes(ctx as never, next);
+    return answerPeople(ctx, context, () => routes(ctx as never, async () => undefined));
+  };
 }
 
 /** What goes wrong is a page for who came with a browser; programs get the specification's error JSON from the app. */
 async function answerPeople(ctx: PageCtx, context: Context, answer: () => Promise<unknown>): Promise<void> {
   try {
     await answer();
+    const isNothing = ctx.status === 404 && ctx.body == null;
+    if (isNothing) sendPage(ctx, notFoundPage("Nothing is answered under this address."), context);
   } catch (error) {
-    if (!isForPeople(ctx)) throw error;
     context.log.error({ err: error, path: rawPath(ctx.url) }, "a page failed");
     ctx.state.entry.error = isNearlayerError(error) ? error.code : "UNKNOWN";
-    return sendPage(ctx, FAILED_PAGE, context);
-  }
-  if (ctx.status === 404 && ctx.body == null && isForPeople(ctx)) {
-    sendPage(ctx, notFoundPage("Nothing is answered under this address."), context);
+    sendPage(ctx, FAILED_PAGE, context);
   }
 }
 

@@ -39,6 +39,8 @@ export interface World extends AsyncDisposable {
   /** Reads the catalog and probes the mirrors. */
   refresh(): Promise<void>;
   get(path: string, headers?: Record<string, string>, method?: string, body?: string | Buffer): Promise<TestResponse>;
+  /** The catalog is out of reach from now on. */
+  loseCatalog(): Promise<void>;
   /** What a restart leaves: the catalog and nothing else. */
   restart(): Promise<void>;
 }
@@ -123,6 +125,7 @@ export async function createWorld(
     },
     get: (path, headers = {}, method = "GET", body = undefined) =>
       send(server.port, path, { "x-forwarded-for": JAPAN, ...headers }, method, body),
+    loseCatalog: () => catalog.destroy(),
     async restart() {
       snapshot = await readSnapshot(tree.catalog, EMPTY_SNAPSHOT);
       answer = createAnswer();
