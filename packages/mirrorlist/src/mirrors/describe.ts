@@ -112,7 +112,7 @@ function describePlatform(
   if (probe === undefined) return { platform, state: "unknown" };
   const { generation, seenAt, failure } = probe;
   const behind = generation === undefined || newest === undefined ? undefined : Math.max(0, newest - generation);
-  const lag = generation === undefined ? undefined : lagOf(generation, newest, generations, now);
+  const lag = lagOf(behind, generations, now);
   const failing = failure?.kind === "absent" ? "absent" : "failing";
   return {
     platform,
@@ -125,15 +125,14 @@ function describePlatform(
   };
 }
 
-/** Of a mirror that is further behind than times are known, the least that it can be. */
+/** Generations are numbered without a gap. Of a mirror that is further behind than times are known, the least it can be. */
 function lagOf(
-  generation: number,
-  newest: number | undefined,
+  behind: number | undefined,
   generations: PlatformGenerations | undefined,
   now: number,
 ): number | undefined {
-  if (newest !== undefined && generation >= newest) return 0;
-  const firstMissed = generations?.times.findLast(({ number }) => number > generation);
-  if (firstMissed === undefined) return undefined;
-  return Math.max(0, Math.round((now - Date.parse(firstMissed.time)) / 1000));
+  if (behind === undefined || behind === 0) return behind;
+  const { times = [] } = generations ?? {};
+  const firstMissed = times[Math.min(behind, times.length) - 1];
+  return firstMissed && Math.max(0, Math.round((now - Date.parse(firstMissed.time)) / 1000));
 }

@@ -6,7 +6,7 @@ import { type Html, html } from "../html.ts";
 import type { CountCarriers } from "./carriers.ts";
 import { commandList, type RegistryName } from "./commands.ts";
 import { clip, formatBytes, formatCount, moment, plural, shortDigest } from "./format.ts";
-import { configOf, factsOf, type ImageFacts, pairs } from "./image-facts.ts";
+import { configOf, factsOf, type ImageFacts, pairs, type ShownConfig } from "./image-facts.ts";
 import type { Page } from "./layout.ts";
 import { hrefOf, imagePath } from "./links.ts";
 import { attachedTo, isSignature } from "./referrers.ts";
@@ -33,8 +33,9 @@ export function imagePage(reference: Reference, served: ServedManifest, sources:
   const text = reference.digest === undefined ? `:${reference.tag}` : `@${reference.digest}`;
   const facts = factsOf(snapshot, repository, served);
   const attached = attachedTo(snapshot, repository, served);
-  const [only] = facts.isIndex ? [] : facts.images;
-  const config = only?.manifest && configOf(snapshot, only.manifest);
+  // The platforms of an image are configured alike, as a rule: the first stands for all, and is named.
+  const first = facts.images.find(({ manifest }) => manifest !== undefined);
+  const config = first?.manifest && configOf(snapshot, first.manifest);
   const label = reference.digest === undefined ? (reference.tag ?? "") : shortDigest(reference.digest);
   const main = html`<nav class="crumbs" aria-label="Breadcrumb"><a href="/">Repositories</a> / <a href="${imagePath(name)}">${name}</a></nav>
 <h1 class="name">${name}<wbr><span class="tag">${reference.digest === undefined ? ":" : "@"}${label}</span></h1>
@@ -52,7 +53,8 @@ ${commandList(registry, `${name}${text}`)}
 ${facts.images.map((image, index) => platformPart(name, image, facts.isIndex, index === 0, sources))}
 ${facts.omitted > 0 && html`<p>And ${plural(facts.omitted, "more platform")}.</p>`}
 ${facts.attestations > 0 && html`<p>The index also holds ${plural(facts.attestations, "attestation")}.</p>`}
-${config !== undefined && only?.manifest !== undefined && configPart(config, only.manifest)}
+${config !== undefined && configPart(config, facts.isIndex ? first?.platform : undefined)}
+${pairTable("Annotations", pairs(served.annotations ?? first?.manifest?.annotations ?? {}))}
 ${attached.length > 0 && attachedPart(name, attached)}`;
   return { title: `${name}${text} · Nearlayer`, main, section: "repositories", hasCommands: true };
 }
@@ -92,7 +94,7 @@ function layerTable({ layers }: ImageManifest, { snapshot, carriers, mirrors }: 
 ${layers.length > MAX_LAYERS && html`<p>And ${plural(layers.length - MAX_LAYERS, "more layer")}.</p>`}`;
 }
 
-function configPart(config: NonNullable<ReturnType<typeof configOf>>, manifest: ImageManifest): Html {
+function configPart(config: ShownConfig, platform: string | undefined): Html {
   const { command, user, ports, labels } = config;
   const facts = [
     ["Runs", command],
@@ -100,13 +102,13 @@ function configPart(config: NonNullable<ReturnType<typeof configOf>>, manifest: 
     ["Ports", ports.join(", ")],
   ] as const;
   const shown = facts.filter(([, value]) => value !== undefined && value !== "");
+  const of = platform === undefined || platform === "" ? "" : ` of ${platform}`;
   return html`${
     shown.length > 0 &&
-    html`<h2>Configuration</h2>
+    html`<h2>Configuration${of}</h2>
 <dl class="facts">${shown.map(([key, value]) => html`<div><dt>${key}</dt><dd><code class="breaks">${clip(value ?? "", 500)}</code></dd></div>`)}</dl>`
   }
-${pairTable("Labels", labels)}
-${pairTable("Annotations", pairs(manifest.annotations ?? {}))}`;
+${pairTable(`Labels${of}`, labels)}`;
 }
 
 function pairTable(title: string, all: readonly (readonly [string, string])[]): Html {
