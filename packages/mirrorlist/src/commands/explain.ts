@@ -14,7 +14,7 @@ export async function explainPull(config: Config, reference: Reference, ip: stri
   const geo = await openMmdbGeo(config.mirrorlist.geoip);
   const { snapshot, network } = await probeOnce(config);
   const deps = { snapshot, mirrors: network.mirrors(), geo, config, now: Date.now() };
-  const explanation = explain(deps, reference, address);
+  const explanation = await explain(deps, reference, address);
   if (explanation.kind === "explanation") return explanation;
   throw new NearlayerError("NOT_FOUND", `${explanation.message}: ${explanation.detail}`, {
     hint: "`syncer sync` brings images into the catalog",

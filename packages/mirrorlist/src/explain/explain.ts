@@ -1,3 +1,4 @@
+import { setImmediate as yieldToOthers } from "node:timers/promises";
 import type { Config, Delivery, Scheme } from "@nearlayer/shared/config/schema";
 import type { Descriptor } from "@nearlayer/shared/descriptor";
 import type { Digest } from "@nearlayer/shared/digest";
@@ -90,13 +91,16 @@ export interface ExplainDeps {
 
 const MAX_LAYERS = 100;
 
-/** The same choice as a pull of the image from the address would get, with its reasons. */
-export function explain(
+/**
+ * The same choice as a pull of the image from the address would get, with its reasons. Each layer is a look at every
+ * mirror: others get their turn in between.
+ */
+export async function explain(
   deps: ExplainDeps,
   reference: Reference,
   address: Address,
   maxLayers = MAX_LAYERS,
-): Explanation | SpecError {
+): Promise<Explanation | SpecError> {
   const { snapshot, geo, config } = deps;
   const repository = snapshot.repositories.get(reference.repository);
   if (repository === undefined) return specError("NAME_UNKNOWN", "no such repository here", reference.repository);
@@ -108,6 +112,11 @@ export function explain(
   const client = clientOf(address, geo.locate(address));
   const layers = layersOf(snapshot, repository, manifest);
   const pinned = whyPinned(snapshot, repository, manifest);
+  const explained: ExplainedLayer[] = [];
+  for (const [digest, platforms] of [...layers].slice(0, maxLayers)) {
+    explained.push(explainLayer(deps, client, digest, platforms));
+    await yieldToOthers();
+  }
   return {
     kind: "explanation",
     image: { repository: reference.repository, reference: text, digest: manifest.digest },
@@ -117,7 +126,7 @@ export function explain(
       ...(pinned === undefined ? {} : { pinned }),
     },
     scheme: config.mirrorlist.scheme,
-    layers: [...layers].slice(0, maxLayers).map(([digest, platforms]) => explainLayer(deps, client, digest, platforms)),
+    layers: explained,
     omittedLayers: Math.max(0, layers.size - maxLayers),
     attributions: geo.attributions,
   };

@@ -12,36 +12,35 @@ import { explainPage, PAGE_LAYERS } from "./explain-page.ts";
  * `/explain?image=REPOSITORY[:TAG]&ip=ADDRESS`; without an address, the asker's own. JSON, but for who prefers HTML; `format`
  * says which, whatever is preferred.
  */
-export function answerExplain(ctx: PageCtx, context: Context): void {
+export async function answerExplain(ctx: PageCtx, context: Context): Promise<void> {
   ctx.state.entry.kind = "explain";
   const query = queryOf(ctx);
   ctx.vary("Accept");
   const format = query.get("format") ?? ctx.accepts("json", "html");
-  if (format === "html") answerForm(ctx, context, query);
-  else answerJson(ctx, context, query);
+  await (format === "html" ? answerForm(ctx, context, query) : answerJson(ctx, context, query));
 }
 
-function answerForm(ctx: PageCtx, context: Context, query: URLSearchParams): void {
+async function answerForm(ctx: PageCtx, context: Context, query: URLSearchParams): Promise<void> {
   const image = query.get("image");
   const isEmpty = image === null || image.trim() === "";
-  const outcome = isEmpty ? undefined : explained(ctx, context, query, PAGE_LAYERS);
+  const outcome = isEmpty ? undefined : await explained(ctx, context, query, PAGE_LAYERS);
   const form = { image: image ?? "", ip: query.get("ip") ?? "", own: ctx.state.client.address.toString() };
   sendPage(ctx, explainPage(form, outcome), context);
 }
 
-function answerJson(ctx: PageCtx, context: Context, query: URLSearchParams): void {
-  const outcome = explained(ctx, context, query);
+async function answerJson(ctx: PageCtx, context: Context, query: URLSearchParams): Promise<void> {
+  const outcome = await explained(ctx, context, query);
   ctx.set("Cache-Control", "no-store");
   if (outcome.kind === "error") sendError(ctx, outcome);
   else sendJson(ctx, outcome);
 }
 
-function explained(
+async function explained(
   ctx: PageCtx,
   { snapshot, network, geo, config, now }: Context,
   query: URLSearchParams,
   maxLayers?: number,
-): Explanation | SpecError {
+): Promise<Explanation | SpecError> {
   const ip = query.get("ip")?.trim() ?? "";
   const address = ip === "" ? ctx.state.client.address : parseAddress(ip);
   if (address === undefined) return specError("UNSUPPORTED", "ip is not an address", ip, 400);

@@ -32,7 +32,7 @@ async function referencePage(ctx: PageCtx, context: Context, reference: Referenc
   if (repository === undefined) return notFoundPage(`There is no repository ${name} here.`);
   const registry = registryName(config.mirrorlist.publicUrl, ctx.state.forwarded);
   const asked = digest !== undefined ? { digest } : tag !== undefined ? { tag } : undefined;
-  if (asked === undefined) return repositoryPage(snapshot, name, repository, registry, queryOf(ctx));
+  if (asked === undefined) return repositoryPage(snapshot, name, repository, registry, queryOf(ctx), now());
   const served = findManifest(snapshot, repository, asked);
   if (served === undefined) return notFoundPage(`${name} has no ${tag ?? digest} here.`);
   const mirrors = network.mirrors();

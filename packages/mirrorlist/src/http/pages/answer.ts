@@ -61,8 +61,9 @@ export function sendPage(ctx: PageCtx, page: Page, { geo }: Pick<Context, "geo">
 /** How long a page is shown as it is before it is made anew, in ms, and how long browsers may keep it, in seconds. */
 const FOR_MS = 2000;
 const MAX_AGE = 5;
-/** Characters of pages that are kept. */
+/** Characters of pages that are kept, and the longest URL whose page is. */
 const REMEMBERED = 16_000_000;
+const MAX_URL = 500;
 
 /** Sends the page of a URL. */
 export type ShowPage = (ctx: PageCtx, make: () => Promise<Page>) => Promise<void>;
@@ -89,7 +90,7 @@ export function createShowPage({ geo, now }: Pick<Context, "geo" | "now">): Show
       const page = await making;
       if (page.status !== undefined) return sendPage(ctx, page, { geo });
       text = renderPage(page, geo.attributions);
-      known.set(key, { at: now(), text });
+      if (ctx.url.length <= MAX_URL) known.set(key, { at: now(), text });
     }
     setSecurityHeaders(ctx);
     sendText(ctx, "text/html; charset=utf-8", text, MAX_AGE);

@@ -1,3 +1,4 @@
+import type { MirrorState } from "@nearlayer/shared/catalog/schema-network";
 import { type Digest, digestOf } from "@nearlayer/shared/digest";
 import { parsePlatform } from "@nearlayer/shared/platform";
 import { expect, onTestFinished, test } from "vitest";
@@ -58,7 +59,7 @@ test("a repository has its tags with the newest first, their platforms and sizes
   const { text, words } = await page(await setUp(), "/r/fedora/app");
   const tags = [...text.matchAll(/<a href="\/r\/fedora\/app:([^"]*)">/g)].map(([, tag]) => tag);
   expect(tags).toEqual(["latest", "10", "9"]);
-  expect(words).toMatch(/latest linux\/amd64 linux\/arm64 \d+ B sha256:/);
+  expect(words).toMatch(/latest linux\/amd64 linux\/arm64 – \d+ B sha256:/);
 });
 
 test("an image says how each client pulls it, and how many mirrors carry each layer", async () => {
@@ -182,6 +183,71 @@ test("one mirror: its plot, changes and checks", async () => {
   expect(text).toMatch("2026-11-22 10:00 UTC: 92 of 100 probes, lag 0 s");
   expect(text.match(/<rect class="bad"/g)).toHaveLength(1);
   expect((await page(world, "/mirrors/nobody")).status).toBe(404);
+});
+
+/** A mirror that has opted in by itself comes to be known. */
+function optIn(world: World, name: string, state: MirrorState, declared: Record<string, unknown> = {}): void {
+  const declaration = JSON.stringify({ name, url: `https://${name}.example.org/`, country: "FR", ...declared });
+  const record = {
+    name,
+    declaration,
+    declaredBy: "mirror",
+    state,
+    reason: `why ${state}`,
+    stateSince: at(60),
+  } as const;
+  const more = { proof: "0", createdAt: at(60), approvedAt: null, probeWantedAt: null, revision: 1 };
+  const names = [...world.network.mirrors().map((mirror) => mirror.name), name];
+  world.network.follow({ revision: 1, changed: [{ ...record, ...more }], names });
+}
+
+test("who has not shown whose a mirror is stands in no list, and sees by its page what is missing", async () => {
+  const world = await setUp();
+  optIn(world, "waiting", "pending");
+  for (const path of ["/mirrors", "/mirrors.json", "/mirrors.txt"]) {
+    expect((await page(world, path)).text).not.toMatch("waiting");
+  }
+  const { status, words, text } = await page(world, "/mirrors/waiting");
+  expect(status).toBe(200);
+  expect(words).toMatch(/pending .* Why why pending Since 1 h ago/);
+  expect(text).not.toMatch("waiting.example.org");
+});
+
+test("hosts for firewalls: of all who take part, also while they are out of use", async () => {
+  const world = await setUp();
+  for (const state of ["stale", "unreachable", "quarantined", "disabled", "checking"] as const)
+    optIn(world, state, state);
+  optIn(world, "campus", "active", { private: true, netblocks: ["192.0.2.0/24"] });
+  expect((await page(world, "/mirrors.txt")).text.trim().split("\n")).toEqual([
+    ...["127.0.0.1", "checking.example.org", "quarantined.example.org", "stale.example.org", "unreachable.example.org"],
+  ]);
+  expect((await page(world, "/mirrors")).words).toMatch("stale France 100 Mbit/s stale why stale – –");
+});
+
+test("where a private mirror is stays out of everything that is said of it", async () => {
+  const secrets = /campus\.example|192\.0\.2\.|45\.123/;
+  const world = await setUp();
+  optIn(world, "campus", "unreachable", {
+    ...{ url: "https://mirror.campus.example/", private: true, netblocks: ["192.0.2.0/24"] },
+    ...{ latitude: 45.123, longitude: 3.2 },
+  });
+  world.network.record("campus", [
+    { platform: AMD64, at: NOW, failure: { kind: "network", message: "connect ECONNREFUSED 192.0.2.9:443" } },
+  ]);
+  await world.tree.catalog
+    .insertInto("mirrorAudit")
+    .values({
+      ...{ mirror: "campus", at: at(9), platform: AMD64, kind: "proof", digest: null },
+      ...{ ok: 0, detail: "https://mirror.campus.example/nearlayer-mirror.txt: 404" },
+    })
+    .execute();
+  for (const path of ["/mirrors", "/mirrors.json", "/mirrors/campus", "/explain?image=fedora/app"]) {
+    expect((await page(world, path)).text).not.toMatch(secrets);
+  }
+  expect((await world.get("/explain?image=fedora/app")).body.toString()).not.toMatch(secrets);
+  expect((await page(world, "/mirrors/campus")).words).toMatch(
+    /connect ECONNREFUSED … .* proof of control .* bad …nearlayer/,
+  );
 });
 
 test("a badge that other pages may show", async () => {

@@ -3,8 +3,8 @@ import type { Repository, Tag } from "@nearlayer/shared/reference";
 import { findManifest, type ServedRepository, type Snapshot } from "../../served/snapshot.ts";
 import { type Html, html } from "../html.ts";
 import { commandLine, type RegistryName } from "./commands.ts";
-import { formatBytes, formatCount, plural, shortDigest } from "./format.ts";
-import { factsOf, type TagFacts } from "./image-facts.ts";
+import { formatBytes, formatCount, moment, plural, shortDigest } from "./format.ts";
+import { configOf, factsOf, type TagFacts } from "./image-facts.ts";
 import type { Page } from "./layout.ts";
 import { imagePath } from "./links.ts";
 import { pageAt, pageLinks } from "./paged.ts";
@@ -21,6 +21,7 @@ export async function repositoryPage(
   repository: ServedRepository,
   registry: RegistryName,
   query: URLSearchParams,
+  now: number,
 ): Promise<Page> {
   const text = (query.get("q") ?? "").slice(0, 200);
   const all = inTagOrder(repository.tagNames);
@@ -29,7 +30,7 @@ export async function repositoryPage(
   const rows: Html[] = [];
   for (const tag of part.items) {
     const served = findManifest(snapshot, repository, { tag });
-    if (served !== undefined) rows.push(tagRow(name, tag, factsOf(snapshot, repository, served)));
+    if (served !== undefined) rows.push(tagRow(name, tag, factsOf(snapshot, repository, served), snapshot, now));
     await yieldToOthers();
   }
   const first = all.find((tag) => tag === "latest") ?? all[0];
@@ -45,7 +46,7 @@ ${
 ${text !== "" && html`<p>${plural(part.total, "tag")} with “${text}”. <a href="${imagePath(name)}">All tags</a></p>`}
 ${
   rows.length > 0 &&
-  html`<table class="stacked"><thead><tr><th scope="col">Tag</th><th scope="col">Platforms</th><th scope="col" class="number">Size</th><th scope="col">Digest</th></tr></thead>
+  html`<table class="stacked"><thead><tr><th scope="col">Tag</th><th scope="col">Platforms</th><th scope="col">Created</th><th scope="col" class="number">Size</th><th scope="col">Digest</th></tr></thead>
 <tbody>${rows}</tbody></table>`
 }
 ${pageLinks(part, imagePath(name), { q: text })}`;
@@ -53,14 +54,21 @@ ${pageLinks(part, imagePath(name), { q: text })}`;
   return { title: `${name} · Nearlayer`, main, section: "repositories", hasCommands: true, isPassing };
 }
 
-function tagRow(name: Repository, tag: Tag, facts: TagFacts): Html {
+function tagRow(name: Repository, tag: Tag, facts: TagFacts, snapshot: Snapshot, now: number): Html {
   const { served, images, omitted } = facts;
   const platforms = images.map(({ platform }) => platform).filter((platform) => platform !== "");
   return html`<tr><th scope="row"><a href="${imagePath(`${name}:${tag}`)}">${tag}</a></th>
 <td data-label="Platforms" class="long">${platforms.map((platform) => html`<span class="chip">${platform}</span> `)}${omitted > 0 && `and ${formatCount(omitted)} more`}</td>
+<td data-label="Created">${moment(createdOf(facts, snapshot), now)}</td>
 <td data-label="Size" class="number">${sizeRange(facts)}</td>
 <td data-label="Digest"><code title="${served.digest}">${shortDigest(served.digest)}</code></td></tr>
 `;
+}
+
+/** When its first platform was. */
+function createdOf({ images }: TagFacts, snapshot: Snapshot): string | undefined {
+  const manifest = images.find((image) => image.manifest !== undefined)?.manifest;
+  return manifest && configOf(snapshot, manifest)?.created;
 }
 
 /** Of an image for several platforms, each client pulls one. */
