@@ -1,3 +1,5 @@
+import { createLru } from "../lru.ts";
+
 /** What a client makes of the two deliveries, with where we know it from. */
 export interface Agent {
   readonly name: string;
@@ -87,6 +89,14 @@ export const AGENTS: readonly Agent[] = [
 
 const UNKNOWN: Agent = { name: "unknown", pattern: /^/, handles: "redirect", evidence: "every client follows a 307" };
 
-export function agentOf(userAgent: string | undefined): Agent {
-  return AGENTS.find(({ pattern }) => pattern.test(userAgent ?? "")) ?? UNKNOWN;
+/** Those of late; what is longer than any of them is looked at each time. */
+const known = createLru<string, Agent>(1000);
+const MAX_REMEMBERED = 256;
+
+export function agentOf(userAgent = ""): Agent {
+  const remembered = known.get(userAgent);
+  if (remembered !== undefined) return remembered;
+  const agent = AGENTS.find(({ pattern }) => pattern.test(userAgent)) ?? UNKNOWN;
+  if (userAgent.length <= MAX_REMEMBERED) known.set(userAgent, agent);
+  return agent;
 }

@@ -20,6 +20,19 @@ const IMAGE_CONFIGS: readonly string[] = [
 /** Nobody nests indexes deeper. */
 const MAX_DEPTH = 4;
 
+const pinned = new WeakMap<Snapshot, Map<ServedRepository, Map<ServedManifest, boolean>>>();
+
+/** Whether there is a reason, told once for each snapshot. */
+export function isPinned(snapshot: Snapshot, repository: ServedRepository, served: ServedManifest): boolean {
+  const ofSnapshot = pinned.get(snapshot) ?? new Map<ServedRepository, Map<ServedManifest, boolean>>();
+  const ofRepository = ofSnapshot.get(repository) ?? new Map<ServedManifest, boolean>();
+  const known = ofRepository.get(served);
+  if (known !== undefined) return known;
+  const found = whyPinned(snapshot, repository, served) !== undefined;
+  pinned.set(snapshot, ofSnapshot.set(repository, ofRepository.set(served, found)));
+  return found;
+}
+
 /**
  * Why a manifest is never served with `urls`, which would give it another digest; undefined when it may be. An index is
  * bound by all that is below it: a signature of a child holds for the child's own digest.

@@ -3,6 +3,7 @@ import { isNearlayerError } from "@nearlayer/shared/errors";
 import Koa from "koa";
 import { isRegistryPath, rawPath } from "../request.ts";
 import { specError } from "../spec-error.ts";
+import { createWritten } from "../variants/written.ts";
 import { type Admit, createAdmit } from "./access-log.ts";
 import { sendError } from "./answers.ts";
 import { answerApi, isApiPath } from "./api/api.ts";
@@ -20,7 +21,8 @@ const READ_ONLY = ["GET and HEAD are all that is answered here", 405] as const;
  * Koa's layers would take as long as everything else together.
  */
 export function createApp(deps: AppDeps): { callback(): RequestListener } {
-  const context: Context = { ...deps, baseUrlOf: createBaseUrlOf(deps.config.mirrorlist.publicUrl) };
+  const baseUrlOf = createBaseUrlOf(deps.config.mirrorlist.publicUrl);
+  const context: Context = { ...deps, baseUrlOf, written: createWritten() };
   const admit = createAdmit(deps);
   const answerPage = createPages(context, admit);
   return {

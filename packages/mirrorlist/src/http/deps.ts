@@ -7,6 +7,7 @@ import type { PullDeps } from "../pull/deps.ts";
 import type { Records } from "../records/records.ts";
 import type { Client } from "../selection/client.ts";
 import type { Snapshot } from "../served/snapshot.ts";
+import type { Written } from "../variants/written.ts";
 import type { BaseUrlOf } from "./base-url.ts";
 import type { Forwarded } from "./forwarded.ts";
 
@@ -38,6 +39,7 @@ export interface Readiness {
 /** What handlers are given: the dependencies, and what is made of them once for the application. */
 export interface Context extends AppDeps {
   readonly baseUrlOf: BaseUrlOf;
+  readonly written: Written;
 }
 
 /** What is known of a request before it is answered, and what the access log says of it afterwards. */

@@ -1,8 +1,9 @@
 import type { Repository } from "@nearlayer/shared/reference";
 import { chooseDelivery, configuredDelivery } from "../delivery/choose.ts";
-import { whyPinned } from "../delivery/pinned.ts";
+import { isPinned } from "../delivery/pinned.ts";
 import { type Puller, pullerOf } from "../pull/failover.ts";
 import { isRerun, noteOriginal, noteVariant } from "../pull/note-manifest.ts";
+import { type Ready, whenReady } from "../ready.ts";
 import type { ManifestReference } from "../request.ts";
 import { findManifest, type ServedManifest, type ServedRepository, type Snapshot } from "../served/snapshot.ts";
 import { specError } from "../spec-error.ts";
@@ -11,40 +12,51 @@ import { writeUrls } from "../variants/write-urls.ts";
 import { type Ctx, queryOf, sendBytes, sendError } from "./answers.ts";
 import type { Context } from "./deps.ts";
 
+/** What a manifest is looked for in, and who asks. */
+interface ManifestRequest {
+  readonly snapshot: Snapshot;
+  readonly name: Repository;
+  readonly repository: ServedRepository;
+  readonly puller: Puller;
+}
+
 /** A manifest by tag or digest: the exact bytes, or, by tag and for clients that gain from it, a variant with urls. */
-export async function answerManifest(
+export function answerManifest(
   ctx: Ctx,
   context: Context,
   snapshot: Snapshot,
   name: Repository,
   repository: ServedRepository,
   reference: ManifestReference,
-): Promise<void> {
+): Ready<void> {
   const { entry, client } = ctx.state;
-  const puller = pullerOf(client, ctx.get("user-agent"), name);
+  const request = { snapshot, name, repository, puller: pullerOf(client, ctx.get("user-agent"), name) };
   entry.reference = "tag" in reference ? reference.tag : reference.digest;
   const manifest = findManifest(snapshot, repository, reference);
   if (manifest === undefined) {
-    const variant = "digest" in reference ? await findVariant(context, snapshot, repository, reference) : undefined;
-    if (variant === undefined)
-      return sendError(ctx, specError("MANIFEST_UNKNOWN", "no such manifest", entry.reference));
-    return giveVariant(variant);
+    const found = "digest" in reference ? findVariant(context, snapshot, repository, reference) : undefined;
+    return whenReady(found, (variant) => {
+      if (variant !== undefined) giveVariant(ctx, context, request, variant);
+      else sendError(ctx, specError("MANIFEST_UNKNOWN", "no such manifest", entry.reference));
+    });
   }
-  const variant =
-    "tag" in reference ? await urlsFor(ctx, context, snapshot, name, repository, manifest, puller) : undefined;
-  if (variant !== undefined) return giveVariant(variant);
-  entry.delivery = "original";
-  // A HEAD begins no pull.
-  if (ctx.method === "GET") noteOriginal(context.failover, puller, manifest);
-  sendBytes(ctx, manifest.digest, manifest.mediaType, manifest.bytes);
-
-  function giveVariant(given: Variant): void {
-    if (ctx.method === "GET") noteVariant(context.failover, puller, snapshot, given);
-    sendVariant(ctx, given);
-  }
+  const written = "tag" in reference ? urlsFor(ctx, context, request, manifest) : undefined;
+  return whenReady(written, (variant) => {
+    if (variant !== undefined) giveVariant(ctx, context, request, variant);
+    else giveOriginal(ctx, context, request, manifest);
+  });
 }
 
-function sendVariant(ctx: Ctx, { digest, original, mediaType, bytes }: Variant): void {
+/** A HEAD begins no pull. */
+function giveOriginal(ctx: Ctx, { failover }: Context, { puller }: ManifestRequest, manifest: ServedManifest): void {
+  if (ctx.method === "GET") noteOriginal(failover, puller, manifest);
+  ctx.state.entry.delivery = "original";
+  sendBytes(ctx, manifest.digest, manifest.mediaType, manifest.bytes);
+}
+
+function giveVariant(ctx: Ctx, { failover }: Context, { puller, snapshot }: ManifestRequest, variant: Variant): void {
+  if (ctx.method === "GET") noteVariant(failover, puller, snapshot, variant);
+  const { digest, original, mediaType, bytes } = variant;
   ctx.state.entry.delivery = "urls";
   ctx.set("Nearlayer-Delivery", `urls; original=${original}`);
   sendBytes(ctx, digest, mediaType, bytes);
@@ -62,21 +74,18 @@ function findVariant(
   );
 }
 
-async function urlsFor(
+function urlsFor(
   ctx: Ctx,
   context: Context,
-  snapshot: Snapshot,
-  name: Repository,
-  repository: ServedRepository,
+  { snapshot, name, repository, puller }: ManifestRequest,
   manifest: ServedManifest,
-  puller: Puller,
-): Promise<Variant | undefined> {
+): Ready<Variant | undefined> {
   const { delivery, why } = chooseDelivery({
     configured: configuredDelivery(context.config.mirrorlist, name),
     override: queryOf(ctx).get("delivery") ?? undefined,
     userAgent: ctx.get("user-agent"),
     byDigest: false,
-    isPinned: whyPinned(snapshot, repository, manifest) !== undefined,
+    isPinned: isPinned(snapshot, repository, manifest),
   });
   if (delivery !== "urls") return undefined;
   // Its mirrors have failed: with the original, each layer is asked for here, and is sent to the next mirror.

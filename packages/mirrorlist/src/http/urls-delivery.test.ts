@@ -2,7 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { type Digest, digestOf } from "@nearlayer/shared/digest";
 import { MEDIA_TYPE } from "@nearlayer/shared/mediatype";
 import { pubBlobName } from "@nearlayer/shared/tree";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { AMD64 } from "../testing/mirrors.ts";
 import { createWorld, GERMANY, type World } from "../testing/world.ts";
 
@@ -106,6 +106,48 @@ test("a mirror that fails its check is not written", async () => {
   if (jp !== undefined) jp.fault = (_, response) => Boolean(response.writeHead(404).end());
   const manifest = JSON.parse((await world.get(PATH, PODMAN)).body.toString());
   expect(manifest.layers[0].urls.map((url: string) => new URL(url).port)).toEqual([String(world.mirrors.de?.port), ""]);
+});
+
+describe("what was written once is not given out any more", () => {
+  const firstOf = async (world: World, headers = PODMAN) => {
+    const manifest = JSON.parse((await world.get(PATH, { ...headers })).body.toString());
+    const port = new URL(manifest.layers[0].urls[0]).port;
+    return Object.entries(world.mirrors).find(([, mirror]) => String(mirror.port) === port)?.[0];
+  };
+  const refuse = (world: World) => {
+    const { jp } = world.mirrors;
+    if (jp !== undefined) jp.fault = (_, response) => Boolean(response.writeHead(404).end());
+  };
+  /** Another client each time: one that asks again gets the original. */
+  const neighbour = (host: number) => ({ ...PODMAN, "x-forwarded-for": `203.0.113.${host}` });
+
+  test("when a probe of the mirror fails", async () => {
+    const { world } = await setUp();
+    expect(await firstOf(world, neighbour(1))).toBe("jp");
+    refuse(world);
+    await world.refresh();
+    expect(await firstOf(world, neighbour(2))).toBe("de");
+  });
+
+  test("when the mirror was looked at because it had failed a client", async () => {
+    const { world, app } = await setUp();
+    expect(await firstOf(world, neighbour(1))).toBe("jp");
+    world.clock += 3000;
+    refuse(world);
+    const { layers } = app;
+    for (const _ of [1, 2]) await world.get(`/v2/fedora/app/blobs/${layers[0]}`);
+    await expect.poll(() => firstOf(world, neighbour(world.clock++ % 200))).toBe("de");
+  });
+
+  test("when a quarter of a minute has passed, and a look is due", async () => {
+    const { world } = await setUp();
+    expect(await firstOf(world, neighbour(1))).toBe("jp");
+    refuse(world);
+    expect(await firstOf(world, neighbour(2))).toBe("jp");
+    world.clock += 15_000;
+    await firstOf(world, neighbour(3));
+    await expect.poll(() => firstOf(world, neighbour(world.clock++ % 200))).toBe("de");
+  });
 });
 
 test.each<[string, string, Record<string, string>, Record<string, unknown>, boolean]>([

@@ -53,9 +53,10 @@ export function createFailover(now: () => number): Failover {
       remembered.set(key, named(remembered.get(key), mirror, now()));
     },
     isRerun(puller, layers) {
-      const attempts = layers.map((layer) => remembered.get(seedWithDigest(puller, layer)));
+      const attemptsFor = (layer: Digest) => remembered.get(seedWithDigest(puller, layer));
+      if (!layers.every((layer) => mayRerun(attemptsFor(layer), now()))) return false;
       // One that is only awaited was there already, or belongs to another client that is under way.
-      return attempts.every((each) => mayRerun(each, now())) && !attempts.every((each) => isAwaited(each, now()));
+      return !layers.every((layer) => isAwaited(attemptsFor(layer), now()));
     },
     ask(puller, digest, wanted) {
       const key = seedWithDigest(puller, digest);

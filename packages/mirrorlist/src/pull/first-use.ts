@@ -15,6 +15,8 @@ export interface FirstUse {
   remembered(candidate: Candidate, digest: Digest, size: number): Verdict | undefined;
   /** What is known, or what a look shows now. Within the time limit of a look, always; never throws. */
   check(candidate: Candidate, digest: Digest, size: number): Promise<Verdict>;
+  /** How often a look has shown that a mirror which was good for something is not any more. */
+  setbacks(): number;
   /** A client was failed there: what is known is looked at again, while nobody waits. */
   doubt(candidate: Candidate, digest: Digest, size: number): void;
 }
@@ -52,6 +54,7 @@ export function createFirstUse(look: Look, now: () => number): FirstUse {
   const contacts = new Map<string, Contact>();
   const underWay = new Map<string, Promise<Verdict>>();
   const attended = new Set<string>();
+  let setbacks = 0;
   const contactOf = (url: string) => contacts.get(url) ?? NO_CONTACT;
 
   const seenOf = ({ mirror, platform }: Candidate, digest: Digest): Seen | undefined => {
@@ -61,6 +64,7 @@ export function createFirstUse(look: Look, now: () => number): FirstUse {
 
   function remember(digest: Digest, url: string, seen: Seen): void {
     const ofDigest = known.get(digest) ?? new Map<string, Seen>();
+    if (ofDigest.get(url)?.verdict.ok && !seen.verdict.ok) setbacks += 1;
     // Taken out and put back, because it weighs more afterwards.
     known.delete(digest);
     known.set(digest, ofDigest.set(url, seen));
@@ -81,6 +85,7 @@ export function createFirstUse(look: Look, now: () => number): FirstUse {
         (error: unknown): Verdict => {
           // The next blob would wait as long for nothing: it is the whole mirror that is left alone.
           const reason = describeRequestError(error).message;
+          setbacks += 1;
           contacts.set(url, { answeredAt: contactOf(url).answeredAt, lostAt: now(), lost: reason });
           return { ok: false, reason };
         },
@@ -115,6 +120,7 @@ export function createFirstUse(look: Look, now: () => number): FirstUse {
 
   return {
     remembered,
+    setbacks: () => setbacks,
     async check(candidate, digest, size) {
       return remembered(candidate, digest, size) ?? lookNow(candidate, digest, size);
     },

@@ -1,4 +1,5 @@
 import type { Digest } from "@nearlayer/shared/digest";
+import type { Manifest } from "@nearlayer/shared/manifest";
 import { isForeignLayer } from "@nearlayer/shared/mediatype";
 import { isIndexRecipe } from "../delivery/recipe.ts";
 import { manifestOf, type ServedManifest, type Snapshot } from "../served/snapshot.ts";
@@ -15,17 +16,35 @@ export function noteOriginal(failover: Failover, puller: Puller, served: ServedM
 
 /** A puller is given a variant: it will ask the first mirror of each layer, and we shall not see it. */
 export function noteVariant(failover: Failover, puller: Puller, snapshot: Snapshot, variant: Variant): void {
-  const { recipe } = variant;
   const original = snapshot.manifests.get(variant.original);
+  if (original === undefined) return;
+  for (const { layer, mirror } of namedIn(variant, original)) failover.named(puller, layer, mirror);
+}
+
+interface Named {
+  readonly layer: Digest;
+  /** The base URL of the mirror that stands first. */
+  readonly mirror: string;
+}
+
+const named = new WeakMap<Variant, readonly Named[]>();
+
+function namedIn(variant: Variant, original: ServedManifest): readonly Named[] {
+  const known = named.get(variant);
+  if (known !== undefined) return known;
+  const found = findNamed(variant, manifestOf(original));
+  named.set(variant, found);
+  return found;
+}
+
+function findNamed({ recipe }: Variant, manifest: Manifest): readonly Named[] {
   // Of an index, a child will be asked for by its digest.
-  if (original === undefined || isIndexRecipe(recipe)) return;
-  const manifest = manifestOf(original);
-  if (manifest.kind !== "image") return;
+  if (isIndexRecipe(recipe) || manifest.kind !== "image") return [];
   const { places, layers } = recipe;
-  for (const [index, { digest }] of manifest.layers.slice(0, MAX_LAYERS).entries()) {
+  return manifest.layers.slice(0, MAX_LAYERS).flatMap(({ digest }, index) => {
     const place = places[layers[index]?.[0] ?? -1];
-    if (place !== undefined) failover.named(puller, digest, mirrorUrlOf(place));
-  }
+    return place === undefined ? [] : [{ layer: digest, mirror: mirrorUrlOf(place) }];
+  });
 }
 
 /** Whether a puller asks for an image again because the mirrors that a variant named have failed it. */
@@ -36,11 +55,20 @@ export function isRerun(failover: Failover, puller: Puller, snapshot: Snapshot, 
   return children.some((child) => child !== undefined && failover.isRerun(puller, layersOf(child)));
 }
 
-function layersOf(served: ServedManifest): Digest[] {
-  const manifest = manifestOf(served);
+const layers = new WeakMap<ServedManifest, readonly Digest[]>();
+
+function layersOf(served: ServedManifest): readonly Digest[] {
+  const known = layers.get(served);
+  if (known !== undefined) return known;
+  const found = findLayers(manifestOf(served));
+  layers.set(served, found);
+  return found;
+}
+
+function findLayers(manifest: Manifest): readonly Digest[] {
   if (manifest.kind !== "image") return [];
-  const layers = manifest.layers.slice(0, MAX_LAYERS).filter(({ mediaType }) => !isForeignLayer(mediaType));
-  return layers.map(({ digest }) => digest);
+  const own = manifest.layers.slice(0, MAX_LAYERS).filter(({ mediaType }) => !isForeignLayer(mediaType));
+  return own.map(({ digest }) => digest);
 }
 
 /** A place is a mirror's base URL and a platform. */

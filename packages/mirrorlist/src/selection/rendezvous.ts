@@ -31,9 +31,21 @@ export function seedOf(text: string): Seed {
 
 /** A seed for a digest and something else: the one is as even as a hash as the other. */
 export function seedWithDigest([a, b]: Seed, digest: Digest): Seed {
-  const hex = digest.slice(-16);
-  return [(a ^ Number.parseInt(hex.slice(0, 8), 16)) >>> 0, (b ^ Number.parseInt(hex.slice(8), 16)) >>> 0];
+  return [(a ^ wordAt(digest, digest.length - 16)) >>> 0, (b ^ wordAt(digest, digest.length - 8)) >>> 0];
 }
+
+/** Eight lower-case hexadecimal digits as a number. */
+function wordAt(text: string, start: number): number {
+  let word = 0;
+  for (let at = start; at < start + 8; at += 1) {
+    const code = text.charCodeAt(at);
+    word = (word << 4) | (code <= NINE ? code - NINE + 9 : code - LETTER_F + 15);
+  }
+  return word;
+}
+
+const NINE = "9".charCodeAt(0);
+const LETTER_F = "f".charCodeAt(0);
 
 /** What a mirror brings to every draw; `scores` keeps those of many in arrays. */
 const firstWord = (mirror: Seed) => mix((mirror[0] + 0x9e3779b9) | 0);

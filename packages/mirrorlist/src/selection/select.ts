@@ -75,7 +75,18 @@ export function nearest(
   return choose(request, standingFor(request, layout), drawFor(request, layout, mirrors, now), count).candidates;
 }
 
-function standingFor({ client, httpsOnly, scheme }: SelectionRequest, layout: Layout): Standing {
+/** What clients have in common who are equally near to all mirrors, as a text; for as long as the mirrors are these. */
+export function standingName(
+  request: Pick<SelectionRequest, "client" | "httpsOnly" | "scheme">,
+  mirrors: readonly Mirror[],
+) {
+  return standingFor(request, layoutOf(mirrors)).name;
+}
+
+function standingFor(
+  { client, httpsOnly, scheme }: Pick<SelectionRequest, "client" | "httpsOnly" | "scheme">,
+  layout: Layout,
+): Standing {
   return standingOf(layout, client, {
     country: client.country,
     family: client.address.kind(),

@@ -15,6 +15,8 @@ export interface Tier {
 
 /** How the mirrors stand to a client, whatever it asks for. */
 export interface Standing {
+  /** The same in one layout is the same standing. */
+  readonly name: string;
   /** The nearest first. */
   readonly tiers: readonly Tier[];
   readonly excluded: ReadonlyMap<number, Exclusion>;
@@ -28,15 +30,15 @@ export function standingOf(layout: Layout, client: Client, asker: Asker): Standi
   const match = layout.netblocks.longest(client.address);
   const asn = client.asn !== undefined && layout.asns.has(client.asn) ? client.asn : undefined;
   const { latitude, longitude } = client.position ?? {};
-  const key = `${match?.id} ${asn} ${asker.country} ${latitude} ${longitude} ${asker.family} ${asker.refusesHttp} ${asker.scheme}`;
-  const known = layout.standings.get(key);
+  const name = `${match?.id} ${asn} ${asker.country} ${latitude} ${longitude} ${asker.family} ${asker.refusesHttp} ${asker.scheme}`;
+  const known = layout.standings.get(name);
   if (known !== undefined) return known;
-  const standing = stand(layout, client, asker, match);
-  layout.standings.set(key, standing);
+  const standing = { name, ...stand(layout, client, asker, match) };
+  layout.standings.set(name, standing);
   return standing;
 }
 
-function stand(layout: Layout, client: Client, asker: Asker, match: Match<number> | undefined): Standing {
+function stand(layout: Layout, client: Client, asker: Asker, match: Match<number> | undefined): Omit<Standing, "name"> {
   const bits = bitsByMirror(match);
   const direction = client.position && directionOf(client.position);
   const tiers = new Map<number, { rank: Rank; members: number[] }>();

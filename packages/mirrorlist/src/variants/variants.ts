@@ -26,10 +26,13 @@ export interface Variants {
   find(digest: Digest, originalOf: (original: Digest) => ServedManifest | undefined): Promise<Variant | undefined>;
 }
 
-const MEMORY_BYTES = 64 * 1024 * 1024;
+/** What is kept in memory at most. Half of it can be in use at a time without anything being forgotten: see `lru.ts`. */
+export const MEMORY_BYTES = 128 * 1024 * 1024;
+
+/** Bytes of memory, about. */
+export const weigh = ({ bytes }: Variant): number => bytes.length + 500;
 
 export function createVariants(catalog: Catalog, log: Logger): Variants {
-  const weigh = (variant: Variant) => variant.bytes.length + 500;
   const byDigest = createLru<Digest, Variant>(MEMORY_BYTES, weigh);
   const byRecipe = createLru<string, Variant>(MEMORY_BYTES, weigh);
   const underWay = new Map<string, Promise<Variant | undefined>>();

@@ -2,6 +2,10 @@ import type { Digest } from "@nearlayer/shared/digest";
 import { isForeignLayer } from "@nearlayer/shared/mediatype";
 import type { Repository } from "@nearlayer/shared/reference";
 import { type LayerPlace, makeIndexRecipe, makeRecipe, type Recipe } from "../delivery/recipe.ts";
+import type { Ready } from "../ready.ts";
+import { momentOf } from "../selection/moment.ts";
+import { standingName } from "../selection/select.ts";
+import { cohortOf } from "../selection/spread.ts";
 import {
   findManifest,
   manifestOf,
@@ -11,10 +15,12 @@ import {
 } from "../served/snapshot.ts";
 import { type FindPlacesDeps, findPlaces } from "./find-places.ts";
 import type { Variant, Variants } from "./variants.ts";
+import type { Written } from "./written.ts";
 
 /** What it takes to write urls into a manifest. */
 export interface WriteUrlsDeps extends FindPlacesDeps {
   readonly variants: Variants;
+  readonly written: Written;
 }
 
 /** A manifest of a repository, and who asks for it by which name of ours. */
@@ -34,7 +40,23 @@ const MAX_LAYERS = 500;
  * variants of its children. All of them are in the catalog when this resolves. Undefined when there is nothing to write,
  * or when the client is better served by redirects: then the original is the answer.
  */
-export async function writeUrls(deps: WriteUrlsDeps, request: UrlsRequest): Promise<Variant | undefined> {
+export function writeUrls(deps: WriteUrlsDeps, request: UrlsRequest): Ready<Variant | undefined> {
+  const { snapshot, name, served, client, baseUrl } = request;
+  const mirrors = deps.network.mirrors();
+  const basis = { snapshot, moment: momentOf(mirrors), setbacks: deps.firstUse.setbacks() };
+  const standing = standingName({ client, scheme: deps.config.mirrorlist.scheme }, mirrors);
+  const key = `${served.digest} ${cohortOf(client)} ${standing} ${baseUrl}/${name}`;
+  const now = deps.now();
+  return deps.written.get(basis, key, now) ?? writeNew();
+
+  async function writeNew(): Promise<Variant | undefined> {
+    const variant = await writeOnce(deps, request);
+    if (variant !== undefined) deps.written.set(basis, key, now, variant);
+    return variant;
+  }
+}
+
+async function writeOnce(deps: WriteUrlsDeps, request: UrlsRequest): Promise<Variant | undefined> {
   const { snapshot, repository, served, client } = request;
   const layers = layersBelow(snapshot, repository, served);
   if (layers.size === 0 || layers.size > MAX_LAYERS) return undefined;
