@@ -1,7 +1,8 @@
 import type { Digest } from "../digest.ts";
 import type { Generation, ListEntry } from "../generation.ts";
 import type { Platform } from "../platform.ts";
-import { bumpRevision, type Catalog } from "./open.ts";
+import { readByCursor } from "./cursor.ts";
+import { bumpRevision, type Catalog, isPostgresCatalog } from "./open.ts";
 
 /** The newest generation of a platform, or undefined before its first. */
 export async function latestGeneration(catalog: Catalog, platform: Platform): Promise<Generation | undefined> {
@@ -50,21 +51,16 @@ const PAGE = 1000;
 
 /** What a platform holds in a generation, sorted by digest, a page at a time. Cost: one row per blob of the platform. */
 export async function* listPages(catalog: Catalog, platform: Platform, number: number): AsyncGenerator<ListEntry[]> {
-  yield* pages((after) =>
-    catalog
-      .selectFrom("platformBlob")
-      .innerJoin("blob", "blob.digest", "platformBlob.digest")
-      .select(["platformBlob.digest", "blob.size"])
-      .where("platform", "=", platform)
-      .where("platformBlob.digest", ">", after)
-      // The same once more: else PostgreSQL reads all blobs up to there for each page.
-      .where("blob.digest", ">", after)
-      .where("since", "<=", number)
-      .where((e) => e.or([e("until", "is", null), e("until", ">", number)]))
-      .orderBy("platformBlob.digest")
-      .limit(PAGE)
-      .execute(),
-  );
+  const list = catalog
+    .selectFrom("platformBlob")
+    .innerJoin("blob", "blob.digest", "platformBlob.digest")
+    .select(["platformBlob.digest", "blob.size"])
+    .where("platform", "=", platform)
+    .where("since", "<=", number)
+    .where((e) => e.or([e("until", "is", null), e("until", ">", number)]))
+    .orderBy("platformBlob.digest");
+  if (isPostgresCatalog(catalog)) yield* readByCursor(catalog, list);
+  else yield* pages((after) => list.where("platformBlob.digest", ">", after).limit(PAGE).execute());
 }
 
 /** A blob that came or went; its size is unknown once it has gone from the store too. */

@@ -51,6 +51,11 @@ function connect(dialect: Dialect): Catalog {
   return new Kysely<CatalogSchema>({ dialect, plugins: [new CamelCasePlugin()] });
 }
 
+/** Is it PostgreSQL that answers? For the few things that the two databases do best in their own ways. */
+export function isPostgresCatalog(catalog: Catalog): boolean {
+  return catalog.getExecutor().adapter instanceof PostgresAdapter;
+}
+
 /** The number of changes so far that a mirror list must notice. */
 export async function readRevision(catalog: Catalog, key: RevisionKey = "revision"): Promise<number> {
   const row = await catalog.selectFrom("meta").select("value").where("key", "=", key).executeTakeFirstOrThrow();
@@ -78,7 +83,7 @@ export async function noteRemoval(transaction: Catalog, of: "removedImages" | "r
 /** Says, as part of a transaction, that the mirror list has something new to read. */
 export async function bumpRevision(transaction: Catalog, key: RevisionKey = "revision"): Promise<void> {
   const next = { value: sql<number>`value + 1` };
-  if (!(transaction.getExecutor().adapter instanceof PostgresAdapter)) {
+  if (!isPostgresCatalog(transaction)) {
     await transaction.updateTable("meta").set(next).where("key", "=", key).execute();
     return;
   }

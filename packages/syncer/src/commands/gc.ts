@@ -70,7 +70,7 @@ export async function gc(config: Config, options: GcOptions = {}, run: Run = UNA
       const before = new Date(now.getTime() - config.removal.grace);
       const archive = createArchive(config.removal.archive);
       if (!dryRun) await restoreState(context.catalog, context.root, context.signer);
-      const plan = await dropFromCatalog(context.catalog, { archive, forget, dryRun, now, before });
+      const plan = await dropFromCatalog(context.catalog, { archive, forget, dryRun, now, before, signal });
       const strays = await findStrays(context.catalog, context.root, before, signal);
       const { useless, ...dropped } = plan;
       const files = [...useless, ...strays];
@@ -102,6 +102,7 @@ interface DropOptions {
   readonly dryRun: boolean;
   readonly now: Date;
   readonly before: Date;
+  readonly signal: AbortSignal;
 }
 
 /** All that gc changes in the catalog, as one transaction; a dry run does the same and takes it back. */
@@ -109,6 +110,8 @@ async function dropFromCatalog(catalog: Catalog, options: DropOptions) {
   const transaction = await catalog.startTransaction().execute();
   try {
     const dropped = await drop(transaction, options);
+    // From here on there is something to complete; until here, nothing has happened.
+    options.signal.throwIfAborted();
     if (options.dryRun) await transaction.rollback().execute();
     else await transaction.commit().execute();
     return dropped;
