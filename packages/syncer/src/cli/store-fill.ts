@@ -1,12 +1,11 @@
 import { formatBytes } from "@nearlayer/shared/cli";
 import { parseDigest } from "@nearlayer/shared/digest";
-import { exitCodeOfFailures } from "../commands/failure.ts";
+import { exitCodeOfFailures, linesOfFailures } from "../commands/failure.ts";
 import { type FetchResult, fetchIntoStore } from "../commands/fetch.ts";
 import { fetchObject } from "../commands/fetch-object.ts";
 import { ingestStream } from "../commands/ingest.ts";
 import { parseObject, parseSize, parseWanted } from "./arguments.ts";
 import { type Cli, examples } from "./command.ts";
-import { linesOfFailures } from "./text.ts";
 
 /** The verbs that bring something in. They only add blobs, so that any number of them may run at once. */
 export function registerStoreFill(cli: Cli): void {

@@ -1,11 +1,10 @@
 import { formatBytes } from "@nearlayer/shared/cli";
 import { parseReference } from "@nearlayer/shared/reference";
-import { exitCodeOfFailures } from "../commands/failure.ts";
+import { exitCodeOfFailures, linesOfFailures } from "../commands/failure.ts";
 import { summarizeSync } from "../commands/summary.ts";
 import { sync } from "../commands/sync.ts";
 import { forecastSync, type SyncForecast } from "../commands/sync-plan.ts";
 import { type Cli, examples } from "./command.ts";
-import { linesOfFailures } from "./text.ts";
 
 export function registerSync({ program, config, show, end, run }: Cli): void {
   program

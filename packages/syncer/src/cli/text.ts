@@ -1,10 +1,3 @@
-import { type Failure, nameOfFailure } from "../commands/failure.ts";
-
-/** A line for each thing that failed: what, and why. */
-export function linesOfFailures(failures: readonly Failure[]): string[] {
-  return failures.map((failure) => `failed: ${nameOfFailure(failure)}: ${failure.message}`);
-}
-
 /** Rows in columns, two spaces apart; a column of numbers is set to the right. */
 export function columns(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

@@ -7,6 +7,8 @@ export interface Failure {
   readonly tag?: string;
   readonly code: ErrorCode | "INTERNAL";
   readonly message: string;
+  /** What can be done about it. */
+  readonly hint?: string;
 }
 
 export function failureOf({ repository, tag }: { repository: string; tag?: string }, error: unknown): Failure {
@@ -15,6 +17,7 @@ export function failureOf({ repository, tag }: { repository: string; tag?: strin
     ...(tag === undefined ? {} : { tag }),
     code: isNearlayerError(error) ? error.code : "INTERNAL",
     message: messageOf(error),
+    ...(isNearlayerError(error) && error.hint !== undefined ? { hint: error.hint } : {}),
   };
 }
 
@@ -26,4 +29,13 @@ export const nameOfFailure = ({ repository, tag }: Failure) =>
 export function exitCodeOfFailures(failures: readonly Failure[]): ExitCode {
   if (failures.length === 0) return EXIT.OK;
   return failures.every(({ code }) => code === "SOURCE_UNREACHABLE") ? EXIT.SOURCE_UNREACHABLE : EXIT.SOME_FAILED;
+}
+
+/** A line for each thing that failed, what and why, and one for each thing that can be done about some of them. */
+export function linesOfFailures(failures: readonly Failure[]): string[] {
+  const hints = new Set(failures.flatMap(({ hint }) => hint ?? []));
+  return [
+    ...failures.map((failure) => `failed: ${nameOfFailure(failure)}: ${failure.message}`),
+    ...[...hints].map((hint) => `hint: ${hint}`),
+  ];
 }

@@ -100,10 +100,17 @@ async function publishToAll(
     fullEvery: config.publish.fullEvery,
     maxDelete: options.maxDelete ?? config.publish.maxDelete ?? Math.max(MIN_MAX_DELETE, Math.ceil(files / 10)),
   };
+  let done = 0;
+  run.progress.count(done, `of ${targets.length} targets done`);
   const settings = targets.map((target) => rsyncSettingsOf(config, target, run));
   // All of them are awaited, whatever becomes of one: the tree stays locked for as long as it is read.
   const settled = await Promise.allSettled(
-    targets.map((target, index) => tryTarget({ ...context, settings: settings[index] ?? {} }, target)),
+    targets.map(async (target, index) => {
+      const result = await tryTarget({ ...context, settings: settings[index] ?? {} }, target);
+      done += 1;
+      run.progress.count(done, `of ${targets.length} targets done`);
+      return result;
+    }),
   );
   return {
     targets: settled.map((result) => {

@@ -1,23 +1,22 @@
-import { formatBytes } from "@nearlayer/shared/cli";
+import { formatBytes, formatSeconds } from "@nearlayer/shared/cli";
+import { linesOfFailures } from "./failure.ts";
 import type { PublishResult } from "./publish.ts";
 import type { PublishForecast } from "./publish-plan.ts";
 import type { SyncResult } from "./sync.ts";
 
 /** What a sync did, for people. */
 export function summarizeSync(result: SyncResult): string {
-  const { checked, unchanged, updated, removed, failures, fetched, generations } = result;
+  const { checked, unchanged, updated, removed, failures, fetched, generations, seconds } = result;
   return [
     `${checked} tags checked: ${updated.length} updated, ${unchanged} unchanged, ${failures.length} failed`,
-    `${fetched.blobs} blobs fetched, ${formatBytes(fetched.bytes)}`,
+    `${fetched.blobs} blobs fetched, ${formatBytes(fetched.bytes)}, in ${formatSeconds(seconds)}`,
     ...removed.map((name) => `removed: ${name}, which the source no longer has`),
     ...generations.map(
       ({ platform, number, files, bytes }) =>
         `${platform}: generation ${number}, ${files} blobs, ${formatBytes(bytes)}`,
     ),
     ...(generations.length === 0 ? ["no new generation"] : []),
-    ...failures.map(
-      ({ repository, tag, message }) => `failed: ${repository}${tag === undefined ? "" : `:${tag}`}: ${message}`,
-    ),
+    ...linesOfFailures(failures),
   ].join("\n");
 }
 

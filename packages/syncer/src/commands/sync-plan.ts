@@ -6,6 +6,7 @@ import type { Platform } from "@nearlayer/shared/platform";
 import type { Reference } from "@nearlayer/shared/reference";
 import { pubBlobPath } from "@nearlayer/shared/tree";
 import { type PlannedBlob, planSync } from "../plan/plan.ts";
+import { countTags } from "../progress/progress.ts";
 import { createArchive } from "../removal/archive.ts";
 import { listingsOf } from "../removal/listings.ts";
 import { planTags } from "../removal/tags.ts";
@@ -52,7 +53,9 @@ export async function forecastSync(
   try {
     run.progress.phase("reading the source");
     const known = await readKnown(catalog);
-    const walk = await withSource(settings, run, (source) => walkSource(source, settings, known, references));
+    const walk = await withSource(settings, run, (source) =>
+      walkSource(source, settings, known, references, countTags(run.progress)),
+    );
     run.signal.throwIfAborted();
     const { images, blobs } = planSync(walk.tags.filter((tag) => tag.outcome === "changed"));
     const archive = createArchive(config.removal.archive);

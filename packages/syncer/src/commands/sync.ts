@@ -5,6 +5,7 @@ import { isDiskFull } from "@nearlayer/shared/exit";
 import type { Generation } from "@nearlayer/shared/generation";
 import type { Reference } from "@nearlayer/shared/reference";
 import { type PlannedImage, planSync } from "../plan/plan.ts";
+import { countTags } from "../progress/progress.ts";
 import { makeGenerations, restoreState } from "../publish/generations.ts";
 import { createArchive } from "../removal/archive.ts";
 import { listingsOf } from "../removal/listings.ts";
@@ -31,6 +32,8 @@ export interface SyncResult {
   /** How many blobs came from the source, and their bytes. */
   readonly fetched: { readonly blobs: number; readonly bytes: number };
   readonly generations: readonly Generation[];
+  /** How long all of it took. */
+  readonly seconds: number;
 }
 
 /**
@@ -57,8 +60,9 @@ async function syncFrom(
   references: readonly Reference[],
 ): Promise<SyncResult> {
   const { progress } = context.run;
+  const begun = performance.now();
   progress.phase("reading the source");
-  const walk = await walkSource(source, settings, await readKnown(context.catalog), references);
+  const walk = await walkSource(source, settings, await readKnown(context.catalog), references, countTags(progress));
   await rememberReferrersApi(context.catalog, walk.hasReferrersApi);
   const changed = walk.tags.filter((tag) => tag.outcome === "changed");
   const plan = planSync(changed);
@@ -94,8 +98,19 @@ async function syncFrom(
   const removed = withdrawn.tags.map(({ repository, name }) => `${repository}:${name}`);
   const generations = await makeGenerations(context.catalog, context.root, context.signer, now);
   const unchanged = walk.tags.filter((tag) => tag.outcome === "unchanged").length;
-  return { checked: walk.tags.length, unchanged, updated, removed, failures, fetched, generations };
+  return {
+    checked: walk.tags.length,
+    unchanged,
+    updated,
+    removed,
+    failures,
+    fetched,
+    generations,
+    seconds: secondsSince(begun),
+  };
 }
+
+const secondsSince = (begun: number) => Math.round(performance.now() - begun) / 1000;
 
 /** How many images one transaction records. */
 const RECORDED_AT_ONCE = 25;

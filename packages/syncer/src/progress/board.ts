@@ -13,6 +13,8 @@ export interface Board {
   phase: string;
   /** When the phase began, milliseconds. */
   since: number;
+  /** What of the phase is done, where that is counted: `12 tags`. */
+  counted: string;
   readonly blobs: { done: number; total: number };
   readonly bytes: { done: number; total: number };
   /** Of all that comes. */
@@ -22,7 +24,7 @@ export interface Board {
 
 export function createBoard(now: number): Board {
   const none = () => ({ done: 0, total: 0 });
-  return { phase: "", since: now, blobs: none(), bytes: none(), rate: createRate(), running: new Set() };
+  return { phase: "", since: now, counted: "", blobs: none(), bytes: none(), rate: createRate(), running: new Set() };
 }
 
 /** Takes note of a blob that begins to come; the functions take note of how it goes on. */

@@ -20,11 +20,14 @@ function drawTransfer({ ref, size, offset, rate }: RunningTransfer, now: number,
   const name = shorten(ref, Math.max(16, Math.min(48, width - 58)));
   const speed = `${formatBytes(rate.at(now))}/s`;
   if (size === undefined) return `  ${name}  ${formatBytes(offset)}  ${speed}`;
+  // All is there, and waits for the disk.
+  if (offset === size) return `  ${name}  ${bar(offset, size)}  ${formatBytes(size)}, being written out`;
   return `  ${name}  ${bar(offset, size)}  ${formatBytes(offset)} of ${formatBytes(size)}  ${speed}`;
 }
 
-function drawTotal({ phase, since, blobs, bytes, rate }: Board, now: number): string {
-  if (blobs.total === 0) return `${phase} (${formatSeconds((now - since) / 1000)})`;
+function drawTotal({ phase, since, counted, blobs, bytes, rate }: Board, now: number): string {
+  const duration = formatSeconds((now - since) / 1000);
+  if (blobs.total === 0) return counted === "" ? `${phase} (${duration})` : `${phase}: ${counted} (${duration})`;
   const speed = rate.at(now);
   const left = bytes.total - bytes.done;
   const time = left > 0 && speed > 0 ? `, ${formatSeconds(left / speed)} left` : "";

@@ -60,3 +60,17 @@ test("a rate is of the last seconds, and goes to nothing in a stall", () => {
   expect(rate.at(10_000)).toBeCloseTo(MB, -5);
   expect(rate.at(20_000)).toBe(0);
 });
+
+test("a phase shows how much of it is done, where that is counted", () => {
+  const board = createBoard(0);
+  board.phase = "reading the source";
+  expect(drawBoard(board, 3000, 80)).toEqual(["reading the source (3 s)"]);
+  board.counted = "1200 tags";
+  expect(drawBoard(board, 3000, 80)).toEqual(["reading the source: 1200 tags (3 s)"]);
+});
+
+test("a blob that is all there waits for the disk, and not for the source", () => {
+  const board = fetching();
+  startTransfer(board, "a", 20 * MB).at(20 * MB, 0);
+  expect(drawBoard(board, 1000, 120)[0]).toMatch(/20\.0 MB, being written out$/);
+});

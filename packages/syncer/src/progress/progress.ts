@@ -9,6 +9,8 @@ export interface Transfer {
 export interface Progress {
   /** What is done now: `reading the source`. */
   phase(what: string): void;
+  /** So many of something are done in this phase: `12 tags`. */
+  count(done: number, what: string): void;
   /** So much more is to come. */
   expect(blobs: number, bytes: number): void;
   /** A blob begins to come; `size` in bytes, where it is known. */
@@ -24,8 +26,18 @@ const nothing = () => {};
 /** Nobody watches. */
 export const SILENT: Progress = {
   phase: nothing,
+  count: nothing,
   expect: nothing,
   begin: () => ({ at: nothing, end: nothing }),
   image: nothing,
   end: nothing,
 };
+
+/** Counts the tags that have been read, for who watches. */
+export function countTags(progress: Progress): () => void {
+  let read = 0;
+  return () => {
+    read += 1;
+    progress.count(read, "tags");
+  };
+}

@@ -20,7 +20,11 @@ export function createTerminalProgress(stream: NodeJS.WriteStream): Progress {
     phase(what) {
       board.phase = what;
       board.since = Date.now();
+      board.counted = "";
       draw();
+    },
+    count(done, what) {
+      board.counted = `${done} ${what}`;
     },
     expect(blobs, bytes) {
       board.blobs.total += blobs;

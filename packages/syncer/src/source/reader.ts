@@ -14,6 +14,8 @@ export interface Reader {
   readonly filters: Filters;
   readonly known: Known;
   readonly referrers: SourceConfig["referrers"];
+  /** Told of every tag that has been read. */
+  readonly onTag?: () => void;
   /** A manifest by its digest, from the catalog where that has it. */
   manifest(repository: Repository, digest: Digest): Promise<FetchedManifest>;
   /** The bytes of a small configuration, likewise. */

@@ -32,6 +32,8 @@ export async function walkTag(reader: Reader, name: TagName, wants: WantsPlatfor
     return await changed(reader, name, image);
   } catch (error) {
     return { ...name, outcome: "failed", error };
+  } finally {
+    reader.onTag?.();
   }
 }
 

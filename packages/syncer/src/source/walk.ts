@@ -29,17 +29,18 @@ export interface Walk {
  * Reads the source: the tags that the configuration (or, when given, the references) asks for, and behind each the image,
  * where it is not what the catalog knows. Requests: one per page of a listing, one per tag, and what changed.
  *
- * Throws SOURCE_UNREACHABLE or SOURCE_REFUSED when the list of repositories cannot be had.
+ * `onTag` is told of every tag that has been read. Throws SOURCE_UNREACHABLE or SOURCE_REFUSED when the list of repositories cannot be had.
  */
 export async function walkSource(
   source: Source,
   config: SourceConfig,
   known: Known,
   references: readonly Reference[] = [],
+  onTag: () => void = () => {},
 ): Promise<Walk> {
   const filters = createFilters(config);
   const watched = watchReferrers(source);
-  const reader = createReader(watched.source, filters, known, config.referrers);
+  const reader = { ...createReader(watched.source, filters, known, config.referrers), onTag };
   const { wanted, catalog, failed } =
     references.length > 0
       ? { wanted: references, catalog: NOT_ASKED, failed: [] }
