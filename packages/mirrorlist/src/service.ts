@@ -58,7 +58,8 @@ export async function startService(config: Config, log: Logger): Promise<Service
   await failWhenBusy(catalog);
   const watch = cleanup.use(await watchCatalog(cleanup.use(await openCatalog(config.catalog)), config.catalog, log));
   const agent = cleanup.use(createMirrorAgent());
-  const followed = cleanup.use(await followNetwork(catalog, config.catalog, config.mirrors, log, metrics.keepMirrors));
+  const following = { onNames: metrics.keepMirrors, isServer: true };
+  const followed = cleanup.use(await followNetwork(catalog, config.catalog, config.mirrors, log, following));
   const { network } = followed;
   const running = { config };
   const optIns = createOptIns({

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ensureDeclared } from "@nearlayer/shared/catalog/mirror-declared";
 import { setMirrorState } from "@nearlayer/shared/catalog/mirror-states";
 import { addMirror, readMirrors, removeMirror } from "@nearlayer/shared/catalog/mirrors";
 import { openCatalog } from "@nearlayer/shared/catalog/open";
@@ -19,14 +20,15 @@ async function setUp() {
   const [catalog, other] = [await openCatalog(location), await openCatalog(location)];
   await failWhenBusy(catalog);
   const names: string[][] = [];
-  const followed = await followNetwork(catalog, location, [declare("own")], log, (now) => names.push([...now].sort()));
+  const onNames = (now: ReadonlySet<string>) => names.push([...now].sort());
+  const followed = await followNetwork(catalog, location, [declare("own")], log, { onNames, isServer: true });
   onTestFinished(async () => {
     await followed[Symbol.asyncDispose]();
     await Promise.all([catalog.destroy(), other.destroy()]);
     await rm(folder, { recursive: true, force: true });
   });
   const states = () => followed.network.mirrors().map(({ name, state }) => `${name} ${state}`);
-  return { followed, other, names, states };
+  return { followed, other, names, states, location };
 }
 
 const JOINING = { declared: declare("joined"), proof: "00", actor: "mirror", reason: "opted in", at: AT } as const;
@@ -57,5 +59,18 @@ test("another file counts at once, and the catalog follows when it can be writte
   release();
   await holding;
   await declaring;
+  expect((await readMirrors(other)).names).toEqual(["own", "second"]);
+});
+
+test("who only looks removes nothing; of two servers with different files, neither takes the other's away for good", async () => {
+  const { followed, other, states, location } = await setUp();
+  const look = await followNetwork(other, location, [declare("looked-at")], log);
+  await look[Symbol.asyncDispose]();
+  expect((await readMirrors(other)).names).toEqual(["looked-at", "own"]);
+  await ensureDeclared(other, [declare("looked-at")], AT);
+  expect((await readMirrors(other)).names).toEqual(["looked-at"]);
+  await vi.waitFor(async () => expect((await readMirrors(other)).names).toEqual(["looked-at", "own"]), 3000);
+  expect(states()).toEqual(["own checking"]);
+  await followed.declare([declare("own"), declare("second")]);
   expect((await readMirrors(other)).names).toEqual(["own", "second"]);
 });

@@ -25,21 +25,30 @@ export interface FollowedNetwork extends AsyncDisposable {
   refresh(): Promise<void>;
 }
 
+export interface FollowOptions {
+  /** Called when other mirrors take part. */
+  readonly onNames?: (names: ReadonlySet<string>) => void;
+  /**
+   * The file is the one that pulls are answered by: a mirror that has left it is removed. What only looks at the network,
+   * with a file that may be tried out, removes none.
+   */
+  readonly isServer?: boolean;
+}
+
 /**
  * Reads the mirrors, brings the rows of those that are declared in line with the file, and watches. While the catalog is
- * out of reach, the network stays as it is. `catalog` must be one that does not wait (`failWhenBusy`); `onNames` is
- * called when other mirrors take part.
+ * out of reach, the network stays as it is. `catalog` must be one that does not wait (`failWhenBusy`).
  */
 export async function followNetwork(
   catalog: Catalog,
   location: string,
   declared: readonly DeclaredMirror[],
   log: Logger,
-  onNames: (names: ReadonlySet<string>) => void = () => undefined,
+  { onNames = () => undefined, isServer = false }: FollowOptions = {},
 ): Promise<FollowedNetwork> {
   const stop = new AbortController();
   const rows = keepDeclared(catalog, declared, stop.signal, log);
-  await rows.attempt();
+  await rows.attempt(isServer);
   const first = await readMirrors(catalog);
   const network = createNetwork(declared, first);
   let { revision } = first;
@@ -56,6 +65,8 @@ export async function followNetwork(
       const news = await readMirrors(catalog, revision);
       revision = news.revision;
       change(() => network.follow(news));
+      // Another server goes by another file, in which they are not: here they are.
+      if (network.isUnknown()) void rows.attempt(false);
     });
     reading = read.catch(() => undefined);
     return read;
@@ -71,7 +82,7 @@ export async function followNetwork(
     async declare(next) {
       change(() => network.replace(next));
       rows.want(next);
-      await rows.attempt();
+      await rows.attempt(isServer);
     },
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -86,6 +97,7 @@ const namesOf = (network: Network) => new Set(network.mirrors().map(({ name }) =
 /** Brings the rows of declared mirrors in line with the file: now, or later when the catalog cannot be written. */
 function keepDeclared(catalog: Catalog, declared: readonly DeclaredMirror[], stop: AbortSignal, log: Logger) {
   let wanted = declared;
+  let keepOthers = true;
   let isRetrying = false;
   // One after the other, so that what is wanted last is written last.
   let turns: Promise<unknown> = Promise.resolve();
@@ -94,7 +106,8 @@ function keepDeclared(catalog: Catalog, declared: readonly DeclaredMirror[], sto
   const write = async (): Promise<boolean> => {
     const at = new Date().toISOString();
     try {
-      const { replaced, removed } = await whenFree(() => ensureDeclared(catalog, wanted, at), WRITE_MS);
+      const { replaced, removed } = await whenFree(() => ensureDeclared(catalog, wanted, at, { keepOthers }), WRITE_MS);
+      keepOthers = true;
       for (const mirror of replaced)
         log.warn({ mirror }, "declared under the name of a mirror that had opted in: replaced");
       for (const mirror of removed) log.info({ mirror }, "no longer declared: removed");
@@ -120,7 +133,9 @@ function keepDeclared(catalog: Catalog, declared: readonly DeclaredMirror[], sto
     want(next: readonly DeclaredMirror[]): void {
       wanted = next;
     },
-    async attempt(): Promise<void> {
+    /** `isWhole`: what is not among them is not declared any more. */
+    async attempt(isWhole: boolean): Promise<void> {
+      if (isWhole) keepOthers = false;
       if ((await inTurn()) || isRetrying || stop.aborted) return;
       isRetrying = true;
       retries = retry();

@@ -15,6 +15,8 @@ export interface Network {
   replace(declared: readonly DeclaredMirror[]): void;
   /** Takes in what has changed in the catalog. */
   follow(read: MirrorsRead): void;
+  /** Is there a mirror of the file that the catalog does not have, or has as another one? */
+  isUnknown(): boolean;
   /** The next probe of each mirror reads the whole of what it shows, unconditionally. */
   forgetConditions(): void;
 }
@@ -60,6 +62,7 @@ export function createNetwork(declared: readonly DeclaredMirror[], known?: Mirro
       rows = merge(rows ?? new Map(), read);
       rebuild();
     },
+    isUnknown: () => file.some(({ name }) => rows?.get(name)?.status?.declaredBy !== "operator"),
     forgetConditions() {
       mirrors = mirrors.map((mirror) => ({
         ...mirror,

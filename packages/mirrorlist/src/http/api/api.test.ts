@@ -242,10 +242,15 @@ test("who has opted out gets no client any more, from the very next request on",
   await setMirrorState(world.tree.catalog, { name: "m", to: "active", reason: "checked", actor: "crawler" }, "now");
   world.network.follow(await readMirrors(world.tree.catalog));
   await world.refresh();
-  const pull = async () => (await world.get(`/v2/fedora/app/blobs/${digestOf("layer")}`)).headers["nearlayer-mirror"];
-  expect(await pull()).toBe("m; rank=country");
+  // Another client each time: one that asks again says that it has been failed.
+  const pull = async (agent: string) => {
+    const { headers } = await world.get(`/v2/fedora/app/blobs/${digestOf("layer")}`, { "user-agent": agent });
+    return headers["nearlayer-mirror"];
+  };
+  expect(await pull("one")).toBe("m; rank=country");
+  expect(await pull("two")).toBe("m; rank=country");
   await call("DELETE", "mirrors/m", undefined, bearer(TOKEN));
-  expect(await pull()).not.toMatch(/^m;/);
+  expect(await pull("three")).toMatch(/^(own|origin); rank=(?!failed)/);
 });
 
 describe("limits", () => {

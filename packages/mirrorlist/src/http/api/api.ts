@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isProofOf } from "@nearlayer/shared/catalog/mirrors";
+import type { Problem } from "@nearlayer/shared/config/yaml";
 import { isNearlayerError } from "@nearlayer/shared/errors";
 import { proofOfToken } from "@nearlayer/shared/proof";
 import type { Outcome } from "../../optin/opt-ins.ts";
@@ -175,9 +176,7 @@ class Call {
     const parse = body.isJson ? parseOptInJson : parseOptIn;
     const parsed = parse(body.text, rulesOf(this.context.config));
     if (!parsed.ok) {
-      const [first] = parsed.problems;
-      const place = [first?.line === undefined ? "" : `line ${first.line}`, first?.key].filter(Boolean).join(", ");
-      const message = `${place === "" ? "" : `${place}: `}${first?.reason}`;
+      const message = parsed.problems.map(describeProblem).join("; ");
       return apiError("INVALID", message, "correct it and send it again", { problems: parsed.problems });
     }
     const said = parsed.data.kind === "opt-in" ? parsed.data.declared.name : parsed.data.name;
@@ -188,6 +187,11 @@ class Call {
   #token(): string | undefined {
     return /^Bearer ([0-9a-f]{64})$/i.exec(this.ctx.get("authorization"))?.[1]?.toLowerCase();
   }
+}
+
+function describeProblem({ line, key, reason }: Problem): string {
+  const place = [line === undefined ? "" : `line ${line}`, key].filter((part) => part !== "").join(", ");
+  return place === "" ? reason : `${place}: ${reason}`;
 }
 
 const NO_TOKEN = apiError("TOKEN_WRONG", "no token", "send it along: Authorization: Bearer TOKEN");
