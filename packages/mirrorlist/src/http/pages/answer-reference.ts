@@ -35,10 +35,9 @@ async function referencePage(ctx: PageCtx, context: Context, reference: Referenc
   if (asked === undefined) return repositoryPage(snapshot, name, repository, registry, queryOf(ctx), now());
   const served = findManifest(snapshot, repository, asked);
   if (served === undefined) return notFoundPage(`${name} has no ${tag ?? digest} here.`);
-  const mirrors = network.mirrors();
-  const carriers = countCarriers(mirrors, maxProbeAge(config.crawler.interval), now());
-  const usable = mirrors.filter(({ disabled }) => !disabled).length;
-  return imagePage(reference, served, { snapshot, repository, registry, carriers, mirrors: usable, now: now() });
+  const by = { scheme: config.mirrorlist.scheme, maxProbeAge: maxProbeAge(config.crawler.interval), now: now() };
+  const carriers = countCarriers(network.mirrors(), by);
+  return imagePage(reference, served, { snapshot, repository, registry, carriers, now: now() });
 }
 
 function readPath(path: string): Reference | undefined {

@@ -3,7 +3,7 @@ import type { ImageManifest } from "@nearlayer/shared/manifest";
 import type { Reference } from "@nearlayer/shared/reference";
 import type { ServedManifest, ServedRepository, Snapshot } from "../../served/snapshot.ts";
 import { type Html, html } from "../html.ts";
-import type { CountCarriers } from "./carriers.ts";
+import type { Carriers } from "./carriers.ts";
 import { commandList, type RegistryName } from "./commands.ts";
 import { clip, formatBytes, formatCount, moment, plural, shortDigest } from "./format.ts";
 import { configOf, factsOf, type ImageFacts, pairs, type ShownConfig } from "./image-facts.ts";
@@ -17,9 +17,7 @@ export interface ImageSources {
   readonly snapshot: Snapshot;
   readonly repository: ServedRepository;
   readonly registry: RegistryName;
-  readonly carriers: CountCarriers;
-  /** How many mirrors there are that a client could be sent to. */
-  readonly mirrors: number;
+  readonly carriers: Carriers;
   readonly now: number;
 }
 
@@ -79,13 +77,13 @@ ${table}</details>
 `;
 }
 
-function layerTable({ layers }: ImageManifest, { snapshot, carriers, mirrors }: ImageSources): Html {
+function layerTable({ layers }: ImageManifest, { snapshot, carriers }: ImageSources): Html {
   if (layers.length === 0) return html`<p>No layers.</p>`;
   const row = ({ digest, size, urls }: Descriptor, index: number) => {
     const blob = snapshot.blobs.get(digest);
-    const carried = blob === undefined ? 0 : carriers(blob.placements);
+    const carried = blob === undefined ? 0 : carriers.count(blob.placements);
     const where =
-      urls?.length && blob === undefined ? "elsewhere" : `${formatCount(carried)} of ${formatCount(mirrors)}`;
+      urls?.length && blob === undefined ? "elsewhere" : `${formatCount(carried)} of ${formatCount(carriers.total)}`;
     return html`<tr><td class="number">${index + 1}</td><td><code class="digest" title="${digest}">${digest}</code></td><td class="number">${formatBytes(size)}</td><td class="number">${where}</td></tr>
 `;
   };
