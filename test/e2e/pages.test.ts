@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { withRevision } from "@nearlayer/shared/catalog/mirror-rows";
 import { openCatalog } from "@nearlayer/shared/catalog/open";
@@ -6,12 +7,16 @@ import { parsePlatform } from "@nearlayer/shared/platform";
 import axe from "axe-core";
 import type { Browser, BrowserContextOptions } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { stringify } from "yaml";
 import { startBrowser, type Visit, visit } from "../lib/browser.ts";
 import { buildImage } from "../lib/images/image.ts";
 import { randomLayer } from "../lib/images/layer.ts";
 import { pushImage } from "../lib/images/push.ts";
+import { startMirrorlist } from "../lib/nearlayer.ts";
 import { type Network, startNetwork } from "../lib/network.ts";
+import { startPostgres } from "../lib/peers/postgres.ts";
 import { type TemporaryFolder, temporaryFolder } from "../lib/process/folder.ts";
+import { freePort } from "../lib/process/ports.ts";
 import { expectOk } from "../lib/process/run.ts";
 import { until } from "../lib/process/until.ts";
 import { skipUnless, whyNot } from "../lib/requirements.ts";
@@ -259,3 +264,32 @@ describe("the pages in a browser", () => {
     expect((await fetch(`${network.mirrorlistUrl}/nowhere`)).headers.get("content-type")).toBe("application/json");
   });
 });
+
+test("without PostgreSQL the pages go on from memory at once, and say what is missing", async (context) => {
+  await skipUnless(context, "postgres");
+  await using folder = await temporaryFolder("pages-away");
+  await using postgres = await startPostgres({ dir: await folder.at("postgres") });
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const [config, mirror] = [join(folder.path, "nearlayer.yaml"), "http://127.0.0.1:1/"];
+  await writeFile(
+    config,
+    stringify({
+      catalog: await postgres.createDatabase(),
+      root: folder.path,
+      mirrorlist: { listen: new URL(url).host },
+      mirrors: [{ name: "example-jp", url: mirror, country: "JP", allowPrivateAddress: true }],
+    }),
+  );
+  await using _ = await startMirrorlist(config, url, await folder.at("mirrorlist"));
+  const missing = async (path: string) =>
+    /The catalog cannot be read just now/.test(await (await fetch(`${url}${path}`, HTML)).text());
+  const everywhere = async () => Promise.all(["/", "/mirrors", "/mirrors/example-jp"].map(missing));
+  expect(await everywhere()).toEqual([false, false, false]);
+  await postgres.halt("immediate");
+  await until(async () => !(await everywhere()).includes(false), { what: "all to say so", within: 80_000 });
+  expect(await (await fetch(`${url}/mirrors`, HTML)).text()).toMatch("example-jp");
+  await postgres.resume();
+  await until(async () => !(await everywhere()).includes(true), { what: "all to be well", within: 80_000 });
+});
+
+const HTML = { headers: { accept: "text/html" } };

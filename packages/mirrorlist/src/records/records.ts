@@ -17,6 +17,7 @@ import {
 } from "@nearlayer/shared/catalog/network-view";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
 import type { Platform } from "@nearlayer/shared/platform";
+import { PATIENCE_MS, within } from "./patience.ts";
 import { type Remembered, remember } from "./remember.ts";
 
 /** What the catalog has of the generations. */
@@ -49,8 +50,8 @@ export interface Records {
   overview(): Promise<Remembered<Overview>>;
   /** A minute old at most. */
   redirects(): Promise<Remembered<DayOfRedirects>>;
-  /** Throws CATALOG_FAILED. Cost: some hundred rows. */
-  history(mirror: string): Promise<MirrorHistory>;
+  /** Undefined while the catalog cannot be read. Cost: some hundred rows. */
+  history(mirror: string): Promise<MirrorHistory | undefined>;
 }
 
 const HOUR_MS = 3_600_000;
@@ -64,7 +65,7 @@ export function createRecords(catalog: Catalog, now: () => number): Records {
   return {
     overview: remember(() => readOverview(catalog, now()), { forMs: 5000, now }),
     redirects: remember(() => readDay(catalog, now()), { forMs: 60_000, now }),
-    history: (mirror) => readHistory(catalog, mirror, now()),
+    history: (mirror) => within(PATIENCE_MS, readHistory(catalog, mirror, now())),
   };
 }
 

@@ -48,3 +48,19 @@ test("nobody waits for long, and what comes late is there for the next", async (
   expect(await get()).toEqual({ value: "first", isMissing: false });
   expect(world.reads).toBe(1);
 });
+
+test("what could not be read is tried again soon, however long it would have been good for", async () => {
+  const { world } = setUp();
+  const read = async () => {
+    if (world.isBroken) throw new Error("out of reach");
+    return "read";
+  };
+  const get = remember(read, { forMs: 60_000, now: () => world.clock });
+  world.isBroken = true;
+  await get();
+  world.isBroken = false;
+  world.clock = 4999;
+  expect((await get()).isMissing).toBe(true);
+  world.clock = 5000;
+  expect(await get()).toEqual({ value: "read", isMissing: false });
+});

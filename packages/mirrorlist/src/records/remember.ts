@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { PATIENCE_MS, within } from "./patience.ts";
 
 /** What was read last, and whether that is still how things are. */
 export interface Remembered<T> {
@@ -9,12 +9,15 @@ export interface Remembered<T> {
 }
 
 export interface RememberOptions {
-  /** How long, in ms, what was read is good for; a read that failed is not tried again for as long. */
+  /** How long, in ms, what was read is good for. */
   readonly forMs: number;
   readonly now: () => number;
   /** How long, in ms, whoever asks waits for a read before the last value has to do. */
   readonly patienceMs?: number;
 }
+
+/** How long, in ms, it is before a read that failed is tried again. */
+const RETRY_MS = 5000;
 
 /**
  * Reads something when it is asked for, once for all who ask, and not again for a while. Never throws: where it cannot
@@ -22,7 +25,7 @@ export interface RememberOptions {
  */
 export function remember<T>(
   read: () => Promise<T>,
-  { forMs, now, patienceMs = 1000 }: RememberOptions,
+  { forMs, now, patienceMs = PATIENCE_MS }: RememberOptions,
 ): () => Promise<Remembered<T>> {
   let known: Remembered<T> = { value: undefined, isMissing: true };
   let readAt = Number.NEGATIVE_INFINITY;
@@ -40,13 +43,9 @@ export function remember<T>(
       });
 
   return async () => {
-    if (underWay === undefined && now() - readAt < forMs) return known;
+    const isGood = now() - readAt < (known.isMissing ? Math.min(forMs, RETRY_MS) : forMs);
+    if (underWay === undefined && isGood) return known;
     underWay ??= start();
-    const patience = new AbortController();
-    const late = sleep(patienceMs, undefined, { ref: false, signal: patience.signal }).then(
-      () => ({ value: known.value, isMissing: true }),
-      () => known,
-    );
-    return Promise.race([underWay, late]).finally(() => patience.abort());
+    return (await within(patienceMs, underWay)) ?? { value: known.value, isMissing: true };
   };
 }

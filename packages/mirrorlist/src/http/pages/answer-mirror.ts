@@ -18,7 +18,7 @@ async function pageOf(ctx: PageCtx, context: Context): Promise<Page> {
   const found = await findMirror(context, name);
   if (found === undefined) return notFoundPage("There is no such mirror here.");
   const { mirror, url, notices, now } = found;
-  const history = await context.records.history(name).catch(() => undefined);
+  const history = await context.records.history(name);
   const { host, isPlain } = registryName(context.config.mirrorlist.publicUrl, ctx.state.forwarded);
   return mirrorPage({
     ...{ mirror, history, now },
