@@ -17,7 +17,7 @@ test("good probes from below, failed ones above, steps of lag, and gaps where no
     [...text.matchAll(new RegExp(`<rect class="${kind}"[^>]* height="([\\d.]+)"`, "g"))].map(([, height]) => height);
   expect(heights("good")).toEqual(["28", "14", "0"]);
   expect(heights("bad")).toEqual(["14", "28"]);
-  expect(/<path class="lag" d="([^"]*)"/.exec(text)?.[1]).toBe("M720 194h4V139h4M732 84h4");
+  expect(/<path class="lag" d="([^"]*)"/.exec(text)?.[1]).toBe("M660 194h4V139h4M672 84h4");
   expect(text).toMatch("In the last seven days 50 % of 30 probes were answered well; the longest lag was 1 h.");
   expect(text).toMatch("2026-11-22 11:00 UTC: no probe");
 });

@@ -11,9 +11,11 @@ interface Slot {
 const HOUR_MS = 3_600_000;
 const HOURS = 7 * 24;
 
-const LEFT = 64;
+const LEFT = 4;
 const STEP = 4;
-const WIDTH = LEFT + HOURS * STEP + 8;
+/** What is newest is at the right, and so is what explains it: on a phone it is seen first. */
+const RIGHT = LEFT + HOURS * STEP;
+const WIDTH = RIGHT + 64;
 const STRIP = { top: 22, height: 28 };
 const LAG = { top: 84, height: 110 };
 const HEIGHT = LAG.top + LAG.height + 26;
@@ -33,14 +35,14 @@ export function historyPlot(hours: readonly HourOfProbes[], now: number): Html {
       ? "No probes in the last seven days."
       : `In the last seven days ${formatShare(ok / probes)} of ${formatCount(probes)} probes were answered well; the longest lag was ${formatDuration(longest)}.`;
   return html`<figure><figcaption>${summary}</figcaption>
-<div class="scroll" role="region" aria-label="Availability and lag over seven days" tabindex="0"><svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="plot-title plot-text">
+<div class="scroll newest" role="region" aria-label="Availability and lag over seven days" tabindex="0"><svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="plot-title plot-text">
 <title id="plot-title">Availability and lag by the hour</title><desc id="plot-text">${summary}</desc>
-<text class="head" x="${LEFT}" y="14">Probes answered</text><text class="head" x="${LEFT}" y="${LAG.top - 10}">Lag</text>
+<text class="head end" x="${RIGHT}" y="14">Probes answered</text><text class="head end" x="${RIGHT}" y="${LAG.top - 10}">Lag</text>
 ${slots.map(({ probes: one }, index) => one !== undefined && availabilityBar(one, x(index)))}
 <rect class="frame" x="${LEFT}" y="${STRIP.top}" width="${HOURS * STEP}" height="${STRIP.height}"/>
 ${[0, 0.5, 1].map(
   (part) =>
-    html`<path class="grid" d="M${LEFT} ${y(part * top)}h${HOURS * STEP}"/><text class="axis end" x="${LEFT - 6}" y="${y(part * top) + 4}">${part === 0 ? "0" : formatDuration(part * top)}</text>`,
+    html`<path class="grid" d="M${LEFT} ${y(part * top)}h${HOURS * STEP}"/><text class="axis" x="${RIGHT + 6}" y="${y(part * top) + 4}">${part === 0 ? "0" : formatDuration(part * top)}</text>`,
 )}
 <path class="lag" d="${lagLine(slots, x, y)}"/>
 ${days(slots).map(
