@@ -13,6 +13,7 @@ import type { Load } from "./wrk.ts";
 /** A server that is compared with. */
 export interface Peer extends AsyncDisposable {
   readonly url: string;
+  readonly pid: number;
 }
 
 /** A bare node:http server: a 307 for everything, or so many bytes. */
@@ -26,7 +27,7 @@ export async function startBare(dir: string, answer: "redirect" | { readonly byt
     command: [process.execPath, join(import.meta.dirname, "bare-server.ts"), String(port), ...args],
     ready: async () => (await fetch(url, { redirect: "manual" })).status > 0,
   });
-  return { url, [Symbol.asyncDispose]: () => daemon.stop() };
+  return { url, pid: daemon.pid, [Symbol.asyncDispose]: () => daemon.stop() };
 }
 
 /** nginx with the geoip2 module, which answers a 307 to a mirror in the client's country: one worker, as we are one. */
@@ -64,7 +65,7 @@ http {
     command: ["nginx", "-p", dir, "-c", config, "-e", "stderr"],
     ready: async () => (await fetch(url, { redirect: "manual" })).status === 307,
   });
-  return { url, [Symbol.asyncDispose]: () => daemon.stop() };
+  return { url, pid: daemon.pid, [Symbol.asyncDispose]: () => daemon.stop() };
 }
 
 /** The one that the mirror list uses. */
@@ -89,11 +90,12 @@ export async function startFilledRegistry(
       blobs.push(...layers.map(({ digest }) => `/v2/bench/app/blobs/${digest}`));
     }
   }
-  const { url } = registry;
+  const { url, pid } = registry;
   return {
     url,
-    blobs: { url, paths: blobs },
-    manifests: { url, paths: manifests },
+    pid,
+    blobs: { url, pid, paths: blobs },
+    manifests: { url, pid, paths: manifests },
     [Symbol.asyncDispose]: () => registry.stop(),
   };
 }

@@ -1,10 +1,10 @@
 import type { Bench, Outcome, Size } from "./bench.ts";
 import { imagesOf } from "./bench.ts";
 import { blobLoad, manifestLoad, warmUp } from "./loads.ts";
-import { startBare, startFilledRegistry, startGeoNginx } from "./peers.ts";
+import { type Peer, startBare, startFilledRegistry, startGeoNginx } from "./peers.ts";
 import { serve } from "./served.ts";
-import { atLeast, number, rate } from "./table.ts";
-import { compare } from "./wrk.ts";
+import { atLeast, number, rate, ratio, speed } from "./table.ts";
+import { compare, type Load } from "./wrk.ts";
 
 /** Redirects of blobs and manifests with `urls`, beside others that answer the same. */
 export async function benchPulls(bench: Bench, size: Size): Promise<Outcome> {
@@ -16,41 +16,46 @@ export async function benchPulls(bench: Bench, size: Size): Promise<Outcome> {
   await using nginx = await startGeoNginx(await folder.at("nginx"), mirrors);
   await using registry = await startFilledRegistry(await folder.at("registry"));
 
-  const blobs = blobLoad(served.url, images);
-  await warmUp(wrk, blobs, seconds);
+  const blobs = blobLoad(served, images);
+  await warmUp(wrk, served, blobs, seconds);
   const redirects = await compare(
     wrk,
-    { bare: { ...blobs, url: bare.url }, ours: blobs, nginx: { ...blobs, url: nginx.url }, registry: registry.blobs },
+    { bare: at(bare, blobs), ours: blobs, nginx: at(nginx, blobs), registry: registry.blobs },
     seconds,
     rounds,
   );
-  const manifests = manifestLoad(served.url, images);
-  await warmUp(wrk, manifests, seconds);
+  const manifests = manifestLoad(served, images);
+  await warmUp(wrk, served, manifests, seconds);
   const bytes = await bytesOf(manifests.url + (manifests.paths[0] ?? ""), manifests.agent ?? "");
   await using sender = await startBare(await folder.at("sender"), { bytes });
   const sent = await compare(
     wrk,
-    { bare: { ...manifests, url: sender.url }, ours: manifests, registry: registry.manifests },
+    { bare: at(sender, manifests), ours: manifests, registry: registry.manifests },
     seconds,
     rounds,
   );
-  const of = (rates: Record<string, number>, name: string) => rates[name] ?? Number.NaN;
+  const [ours, redirector] = [redirects("ours"), redirects("bare")];
+  const [writer, copier] = [sent("ours"), sent("bare")];
   return {
     title: `${number(size.mirrors)} mirrors, ${number(size.blobs)} blobs`,
     lines: [
-      { what: "blob redirect: mirrorlist", figure: rate(of(redirects, "ours")) },
-      { what: "  a bare node:http 307", figure: rate(of(redirects, "bare")) },
-      { what: "  nginx, one worker, geoip2, 307", figure: rate(of(redirects, "nginx")) },
-      { what: "  docker-registry, a blob of 1 KB", figure: rate(of(redirects, "registry")) },
-      atLeast("  mirrorlist to bare node:http", of(redirects, "ours") / of(redirects, "bare"), 0.6),
-      atLeast("  mirrorlist to docker-registry", of(redirects, "ours") / of(redirects, "registry"), 20),
-      { what: `manifest by tag with urls (${number(bytes)} bytes): mirrorlist`, figure: rate(of(sent, "ours")) },
-      { what: "  a bare node:http 200 of as many bytes", figure: rate(of(sent, "bare")) },
-      { what: "  docker-registry, a manifest by tag", figure: rate(of(sent, "registry")) },
-      atLeast("  mirrorlist to bare node:http", of(sent, "ours") / of(sent, "bare"), 0.5),
+      { what: "blob redirect: mirrorlist", figure: speed(ours) },
+      { what: "  a bare node:http 307", figure: speed(redirector) },
+      { what: "  nginx, one worker, geoip2, 307", figure: rate(redirects("nginx").rate) },
+      { what: "  docker-registry, a blob of 1 KB", figure: speed(redirects("registry")) },
+      atLeast("  mirrorlist to bare node:http", ours.rate / redirector.rate, 0.6),
+      { what: "    by CPU", figure: ratio(redirector.cost / ours.cost) },
+      atLeast("  mirrorlist to docker-registry", ours.rate / redirects("registry").rate, 20),
+      { what: `manifest by tag with urls (${number(bytes)} bytes): mirrorlist`, figure: speed(writer) },
+      { what: "  a bare node:http 200 of as many bytes", figure: speed(copier) },
+      { what: "  docker-registry, a manifest by tag", figure: speed(sent("registry")) },
+      atLeast("  mirrorlist to bare node:http", writer.rate / copier.rate, 0.5),
+      { what: "    by CPU", figure: ratio(copier.cost / writer.cost) },
     ],
   };
 }
+
+const at = ({ url, pid }: Peer, load: Load): Load => ({ ...load, url, pid });
 
 /** How many bytes the answer has; it must have `urls`. */
 async function bytesOf(url: string, agent: string): Promise<number> {

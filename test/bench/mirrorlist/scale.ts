@@ -2,7 +2,7 @@ import type { Bench, Outcome, Size } from "./bench.ts";
 import { imagesOf } from "./bench.ts";
 import { blobLoad, warmUp } from "./loads.ts";
 import { serve } from "./served.ts";
-import { atLeast, atMost, seconds as inSeconds, megabytes, milliseconds, number, rate } from "./table.ts";
+import { atLeast, atMost, seconds as inSeconds, megabytes, milliseconds, number, rate, ratio, speed } from "./table.ts";
 import { keepWriting } from "./writer.ts";
 import { compare } from "./wrk.ts";
 
@@ -14,21 +14,21 @@ export async function benchScale(bench: Bench, size: Size): Promise<Outcome> {
   const catalog = await catalogOf(size.blobs);
   await using small = await serve(await folder.at("few"), await catalogOf(SMALL.blobs), fleet.mirrors(SMALL.mirrors));
   await using large = await serve(await folder.at("many"), catalog, fleet.mirrors(size.mirrors));
-  const loads = { few: blobLoad(small.url, imagesOf(SMALL)), many: blobLoad(large.url, imagesOf(size)) };
-  await warmUp(wrk, loads.few, seconds);
-  await warmUp(wrk, loads.many, seconds);
-  const rates = await compare(wrk, loads, seconds, rounds);
-  const [few = 0, many = 0] = [rates.few, rates.many];
+  const loads = { few: blobLoad(small, imagesOf(SMALL)), many: blobLoad(large, imagesOf(size)) };
+  await warmUp(wrk, small, loads.few, seconds);
+  await warmUp(wrk, large, loads.many, seconds);
+  const speeds = await compare(wrk, loads, seconds, rounds);
+  const [few, many] = [speeds("few"), speeds("many")];
 
   await large.loopDelay();
-  const half = await wrk.runAt(loads.many, seconds * rounds, many / 2);
+  const half = await wrk.runAt(loads.many, seconds * rounds, many.rate / 2);
   const steady = await large.loopDelay();
   let written = 0;
   let changing = steady;
   {
     await using writer = await keepWriting(catalog, 5);
     await large.loopDelay();
-    await wrk.runAt(loads.many, seconds * rounds, many / 2);
+    await wrk.runAt(loads.many, seconds * rounds, many.rate / 2);
     changing = await large.loopDelay();
     written = writer.written();
   }
@@ -36,9 +36,10 @@ export async function benchScale(bench: Bench, size: Size): Promise<Outcome> {
   return {
     title: `${number(size.mirrors)} mirrors, ${number(size.blobs)} blobs`,
     lines: [
-      { what: "blob redirect", figure: rate(many) },
-      { what: `  with ${SMALL.mirrors} mirrors and ${SMALL.blobs} blobs`, figure: rate(few) },
-      atLeast("  the one to the other", many / few, 0.8),
+      { what: "blob redirect", figure: speed(many) },
+      { what: `  with ${SMALL.mirrors} mirrors and ${SMALL.blobs} blobs`, figure: speed(few) },
+      atLeast("  the one to the other", many.rate / few.rate, 0.8),
+      { what: "    by CPU", figure: ratio(few.cost / many.cost) },
       atMost("answers after its start", large.answersAfter, 10, inSeconds),
       atMost("/readyz after its start: all mirrors are probed", large.readyAfter, 10, inSeconds),
       atMost("resident memory", memory.now, 600e6, megabytes),

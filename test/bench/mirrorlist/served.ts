@@ -9,6 +9,9 @@ import type { BenchMirror } from "./fleet.ts";
 /** A mirror list that serves a made-up catalog. */
 export interface Served extends AsyncDisposable {
   readonly url: string;
+  readonly pid: number;
+  /** How often it has looked at a blob on a mirror. */
+  looks(): Promise<number>;
   /** From the start of the process to the first answer, and to `/readyz`: the mirrors have been probed. Seconds. */
   readonly answersAfter: number;
   readonly readyAfter: number;
@@ -53,6 +56,12 @@ export async function serve(dir: string, catalog: string, mirrors: readonly Benc
   await until(async () => (await fetch(`${url}/readyz`)).status === 200, { what: "/readyz", within: 120_000 });
   return {
     url,
+    pid: daemon.pid,
+    async looks() {
+      const metrics = await (await fetch(`${url}/metrics`)).text();
+      const counts = metrics.matchAll(/^nearlayer_checks_total\{.*\} (\d+)$/gm);
+      return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+    },
     answersAfter,
     readyAfter: since(),
     async memory() {

@@ -3,6 +3,7 @@ import type { Config } from "@nearlayer/shared/config/schema";
 import { isNearlayerError } from "@nearlayer/shared/errors";
 import { createServerLog, type Logger } from "@nearlayer/shared/log";
 import { planReload } from "../reload.ts";
+import { keepRequestsYoung } from "../server/collector.ts";
 import { type Listeners, openListeners } from "../server/listeners.ts";
 import { type Service, startService } from "../service.ts";
 
@@ -27,6 +28,7 @@ export function summarizeServing({ http, https, metrics }: Serving): string {
  * its end, and everything is closed. A second signal ends at once. SIGHUP reads the configuration again.
  */
 export async function serve(load: () => Config, onListening: (serving: Serving) => void): Promise<void> {
+  keepRequestsYoung();
   const hangups = countHangups();
   let config = load();
   await serveBy();

@@ -16,7 +16,11 @@ export interface Connections {
 interface Connection {
   /** With TLS, first the one below it, then the one that requests come from. */
   socket: Socket;
-  readonly answers: Set<ServerResponse>;
+  /**
+   * Those under way: one, as a rule. Not a set: what is added to one and deleted again is held by its old tables, which
+   * lead from one to the next, until the whole heap is swept.
+   */
+  readonly answers: ServerResponse[];
   readonly waiting: (() => void)[];
 }
 
@@ -35,14 +39,14 @@ export function trackConnections(server: Server, max: () => number, onEvicted: (
   const makeRoom = () => {
     for (const connection of connections) {
       if (connections.size <= max()) return;
-      if (connection.answers.size > 0) continue;
+      if (connection.answers.length > 0) continue;
       connections.delete(connection);
       connection.socket.destroy();
       onEvicted();
     }
   };
   server.on("connection", (socket: Socket) => {
-    const connection: Connection = { socket, answers: new Set(), waiting: [] };
+    const connection: Connection = { socket, answers: [], waiting: [] };
     const key = keyOf(socket);
     connections.add(connection);
     bySocket.set(socket, connection);
@@ -65,11 +69,11 @@ export function trackConnections(server: Server, max: () => number, onEvicted: (
     if (connection === undefined) return;
     connections.delete(connection);
     connections.add(connection);
-    connection.answers.add(response);
+    connection.answers.push(response);
     if (isDraining) response.shouldKeepAlive = false;
     response.once("close", () => {
-      connection.answers.delete(response);
-      if (connection.answers.size > 0) return;
+      connection.answers.splice(connection.answers.indexOf(response), 1);
+      if (connection.answers.length > 0) return;
       for (const then of connection.waiting.splice(0)) then();
     });
   };
@@ -81,13 +85,13 @@ export function trackConnections(server: Server, max: () => number, onEvicted: (
     },
     whenIdle(socket, then) {
       const connection = bySocket.get(socket);
-      if (connection === undefined || connection.answers.size === 0) then();
+      if (connection === undefined || connection.answers.length === 0) then();
       else connection.waiting.push(then);
     },
     drain() {
       isDraining = true;
       for (const { answers, socket, waiting } of connections) {
-        if (answers.size === 0) socket.destroy();
+        if (answers.length === 0) socket.destroy();
         // Says so to the client, where the head of the answer has not gone out yet.
         for (const answer of answers) answer.shouldKeepAlive = false;
         waiting.push(() => socket.destroySoon());
