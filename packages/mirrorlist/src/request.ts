@@ -44,8 +44,13 @@ export function parseRequest(method: string, path: string): Asked {
   return parseSegments(segments, path);
 }
 
+/** What names, tags and digests are made of. */
+const PLAIN = /^[\w./:-]*$/;
+
 /** Each segment decoded by itself, or undefined when the encoding is broken or hides a slash or a control character. */
 function decodeSegments(path: string): string[] | undefined {
+  // As nearly all are: what follows would let it pass as it is.
+  if (PLAIN.test(path)) return path.split("/");
   const segments: string[] = [];
   for (const raw of path.split("/")) {
     let segment = raw;

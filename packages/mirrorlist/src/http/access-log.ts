@@ -28,7 +28,7 @@ export function createAdmit(deps: Pick<AppDeps, "config" | "geo" | "log" | "metr
     const forwarded = readForwarded(request, trusted);
     const client = clientOf(forwarded.address, geo.locate(forwarded.address));
     const state: RequestState = { forwarded, client, entry: { kind: "page" } };
-    response.once("close", () => {
+    response.on("close", () => {
       const ms = performance.now() - started;
       const isAborted = !response.writableFinished;
       const { statusCode: status } = response;

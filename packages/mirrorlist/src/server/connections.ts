@@ -71,12 +71,17 @@ export function trackConnections(server: Server, max: () => number, onEvicted: (
     connections.add(connection);
     connection.answers.push(response);
     if (isDraining) response.shouldKeepAlive = false;
-    response.once("close", () => {
-      connection.answers.splice(connection.answers.indexOf(response), 1);
-      if (connection.answers.length > 0) return;
-      for (const then of connection.waiting.splice(0)) then();
-    });
+    response.on("close", onClosed);
   };
+  // The same for all, so that an answer brings no function of its own.
+  function onClosed(this: ServerResponse) {
+    const connection = bySocket.get(this.req.socket);
+    if (connection === undefined) return;
+    const { answers, waiting } = connection;
+    answers.splice(answers.indexOf(this), 1);
+    if (answers.length > 0) return;
+    for (const then of waiting.splice(0)) then();
+  }
   server.on("request", onRequest).on("checkContinue", onRequest).on("checkExpectation", onRequest);
 
   return {
