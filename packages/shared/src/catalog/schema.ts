@@ -2,6 +2,7 @@ import type { ColumnType, Generated } from "kysely";
 import type { Digest, Hex } from "../digest.ts";
 import type { Platform } from "../platform.ts";
 import type { Repository, Tag } from "../reference.ts";
+import type { EventsSchema } from "./schema-events.ts";
 import type { NetworkSchema } from "./schema-network.ts";
 
 /**
@@ -11,7 +12,7 @@ import type { NetworkSchema } from "./schema-network.ts";
  * The `revision` of a row is the one in which it was last changed for the mirror list, which asks for what is newer than
  * what it has. Writers stamp it with `pendingRevision`.
  */
-export interface CatalogSchema extends NetworkSchema {
+export interface CatalogSchema extends NetworkSchema, EventsSchema {
   repository: { name: Repository };
   /** `missing` counts the complete listings in a row that the tag was not in; it is removed after two. */
   tag: { repository: Repository; name: Tag; digest: Digest; missing: Generated<number>; revision: Generated<number> };
@@ -64,10 +65,11 @@ export interface CatalogSchema extends NetworkSchema {
   /**
    * `revision` counts the changes that the mirror list must notice; `removedImages` and `removedBlobs` are the newest one
    * in which rows were taken out: of `tag` and `repository_manifest`, and of `blob`. `referrersApi` is 1 when the source was seen to have
-   * one, 0 when it was seen to have none. `mirrorRevision` counts the changes of `mirror`.
+   * one, 0 when it was seen to have none. `mirrorRevision` counts the changes of `mirror`. `auditedAt` is when
+   * `syncer listen` last looked through all of the source, in epoch milliseconds.
    */
   meta: {
-    key: "revision" | "removedImages" | "removedBlobs" | "referrersApi" | "mirrorRevision";
+    key: "revision" | "removedImages" | "removedBlobs" | "referrersApi" | "mirrorRevision" | "auditedAt";
     value: Generated<number>;
   };
 }

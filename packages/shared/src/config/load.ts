@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { messageOf, NearlayerError } from "../errors.ts";
+import { resolveEventPaths } from "./events.ts";
 import { type Config, configSchema, type SourceConfig } from "./schema.ts";
 import { formatProblem, type Problem, readYaml } from "./yaml.ts";
 
@@ -67,6 +68,7 @@ function resolvePaths(config: Config, folder: string): Config {
     catalog: isPostgres(config.catalog) ? config.catalog : path(config.catalog),
     root: path(config.root),
     ...(config.source === undefined ? {} : { source: resolveSource(config.source, path) }),
+    events: resolveEventPaths(config.events, path),
     publish: {
       ...config.publish,
       ...(config.publish.key === undefined ? {} : { key: path(config.publish.key) }),

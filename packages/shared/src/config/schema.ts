@@ -2,7 +2,9 @@ import { z } from "zod";
 import { messageOf } from "../errors.ts";
 import { parseVerifier } from "../note.ts";
 import { isPlatform, type Platform } from "../platform.ts";
+import { httpUrl, listen, listenOrNone } from "./address.ts";
 import { duration, UNITS } from "./duration.ts";
+import { events } from "./events.ts";
 import { optin } from "./optin.ts";
 import { parseTarget } from "./target.ts";
 
@@ -10,14 +12,6 @@ import { parseTarget } from "./target.ts";
  * The configuration, one file for both programs. Its keys are a contract: operators' files and playbooks rely on
  * them. Strict everywhere, so that a misspelt key is an error and not a silent default.
  */
-
-const httpUrl = z.url({ protocol: /^https?$/, error: "not an http or https URL" }).refine(
-  (text) => {
-    const url = new URL(text);
-    return url.username === "" && url.password === "" && url.hash === "";
-  },
-  { error: "a URL without user, password and fragment, please: secrets come from files or the environment" },
-);
 
 const folderUrl = httpUrl.transform((text) => (text.endsWith("/") ? text : `${text}/`));
 
@@ -35,19 +29,6 @@ const target = z.string().transform((text, context) => {
     return z.NEVER;
   }
 });
-
-type Address = { readonly host: string; readonly port: number };
-
-function readAddress(text: string, context: z.RefinementCtx): Address {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]*)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match && port <= 65_535) return { host: match[1] ?? match[2] ?? "", port };
-  context.addIssue({ code: "custom", message: `not HOST:PORT: ${text}` });
-  return z.NEVER;
-}
-
-const listen = z.string().transform(readAddress);
-const listenOrNone = z.string().transform((text, context) => (text === "none" ? "none" : readAddress(text, context)));
 
 const verifier = z.string().transform((text, context) => {
   try {
@@ -266,6 +247,7 @@ export const configSchema = z.strictObject({
       verifiers: z.array(verifier).default([]),
     })
     .prefault({}),
+  events: events.prefault({}),
 });
 
 /** A mirror as the operator declares it. */

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, type TestContext } from "vitest";
 import { type Catalog, openCatalog } from "../open.ts";
+import { eventsContract } from "./events.contract.ts";
 import { generationsContract } from "./generations.contract.ts";
 import { imagesContract } from "./images.contract.ts";
 import { knownContract } from "./known.contract.ts";
@@ -11,6 +12,7 @@ import { migrationsContract } from "./migrations.contract.ts";
 import { mirrorStatesContract } from "./mirror-states.contract.ts";
 import { mirrorsContract } from "./mirrors.contract.ts";
 import { networkViewContract } from "./network-view.contract.ts";
+import { noticesContract } from "./notices.contract.ts";
 import { processesContract } from "./processes.contract.ts";
 import { removalContract } from "./removal.contract.ts";
 import { servedContract } from "./served.contract.ts";
@@ -57,6 +59,8 @@ const PARTS: Readonly<Record<string, ContractPart>> = {
   "the network as it is seen": networkViewContract,
   processes: processesContract,
   watch: watchContract,
+  events: eventsContract,
+  notices: noticesContract,
 };
 
 /** Runs the contract on a database; `newPlace` may skip the test, with a reason. */

@@ -1,6 +1,8 @@
-// Another process that writes to a catalog: node writer.ts LOCATION images NAME COUNT | stay | migrate
+// Another process that writes to a catalog: node writer.ts LOCATION images NAME COUNT | stay | migrate | events
 import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
+import { parseRepository } from "../../reference.ts";
+import { recordEvents } from "../events.ts";
 import { recordImage } from "../images.ts";
 import { migrate } from "../migrate.ts";
 import { MIGRATIONS } from "../migrations.ts";
@@ -48,6 +50,15 @@ async function stayInMigration(): Promise<void> {
   });
 }
 
+/** Writes an event down, says so, and does nothing more to keep it. */
+async function writeEvent(): Promise<void> {
+  const wanted = { repository: parseRepository("test/event"), optional: false };
+  await recordEvents(catalog, [{ source: "a", key: "1", part: 0, topic: "t", body: undefined, wanted }], new Date());
+  console.log("written down");
+  await sleep(60_000);
+}
+
+if (what === "events") await writeEvent();
 if (what === "images") await recordImages();
 if (what === "stay") await stayInTransaction();
 if (what === "migrate") await stayInMigration();
