@@ -121,14 +121,15 @@ export async function settleEvents(
   await catalog.transaction().execute(async (transaction) => {
     for (const [group, outcome] of outcomes) {
       const { state, reason = null } = outcome;
-      const failed = state === "done" ? {} : { attempts: group.attempts + 1 };
+      // What is done is kept to know its duplicates by: that takes no message.
+      const rest = state === "done" ? { body: null } : { attempts: group.attempts + 1 };
       const time =
         state === "waiting"
           ? { notBefore: outcome.notBefore.toISOString(), finishedAt: null }
           : { finishedAt: now.toISOString() };
       await transaction
         .updateTable("event")
-        .set({ state, reason, ...failed, ...time })
+        .set({ state, reason, ...rest, ...time })
         .where(isIn(group, asOf))
         .execute();
     }

@@ -36,7 +36,7 @@ export interface EventsSchema {
     finishedAt: string | null;
     /** Why it failed last, or was parked. */
     reason: string | null;
-    /** The message, as it came; empty where it was too large. */
+    /** The message, as it came; empty where it was too large, in all but the first part, and once it is done. */
     body: Uint8Array | null;
   };
   /** What is to be told to others: written down with its occasion, and told until they have taken it. */

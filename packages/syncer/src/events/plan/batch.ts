@@ -1,0 +1,58 @@
+import type { EventGroup, GroupOutcome } from "@nearlayer/shared/catalog/events";
+import type { Reference, Repository } from "@nearlayer/shared/reference";
+import type { Failure } from "../../commands/failure.ts";
+import { type Backoff, waitAfter } from "./backoff.ts";
+
+/** So many repositories and tags are synced in one run. */
+export const MAX_BATCH = 500;
+
+/** The references that a sync of all groups takes: where all of a repository is wanted, its tags are in it. Pure. */
+export function referencesOf(groups: readonly EventGroup[]): Reference[] {
+  const whole = new Set<Repository>();
+  for (const { repository, tag } of groups) if (tag === undefined) whole.add(repository);
+  return groups.flatMap(({ repository, tag }) => {
+    if (tag === undefined) return [{ repository }];
+    return whole.has(repository) ? [] : [{ repository, tag }];
+  });
+}
+
+export interface RetryPolicy extends Backoff {
+  /** After so many failures an event is parked. */
+  readonly attempts: number;
+}
+
+/**
+ * What became of each group, by what a sync could not do. `random` is called once for each that is to be tried again. Pure
+ * but for that.
+ */
+export function outcomesOf(
+  groups: readonly EventGroup[],
+  failures: readonly Failure[],
+  policy: RetryPolicy,
+  now: Date,
+  random: () => number,
+): Map<EventGroup, GroupOutcome> {
+  return new Map(groups.map((group) => [group, outcomeOf(group, failureIn(group, failures), policy, now, random)]));
+}
+
+/** The failure of any of its tags is a failure of the repository; a tag's signature may have another name. */
+function failureIn({ repository, tag }: EventGroup, failures: readonly Failure[]): Failure | undefined {
+  const own = failures.filter((failure) => failure.repository === repository);
+  if (tag === undefined) return own[0];
+  return own.find((failure) => failure.tag === undefined || failure.tag === tag || failure.tag.startsWith("sha256-"));
+}
+
+function outcomeOf(
+  group: EventGroup,
+  failure: Failure | undefined,
+  policy: RetryPolicy,
+  now: Date,
+  random: () => number,
+): GroupOutcome {
+  if (failure === undefined) return { state: "done" };
+  const { code, message: reason } = failure;
+  if (code === "USAGE" || (code === "NOT_FOUND" && group.optional)) return { state: "done", reason };
+  const attempt = group.attempts + 1;
+  if (attempt >= policy.attempts) return { state: "parked", reason };
+  return { state: "waiting", reason, notBefore: new Date(now.getTime() + waitAfter(attempt, policy, random())) };
+}
