@@ -29,7 +29,9 @@ export interface NetworkOptions {
   readonly mirrors: readonly NetworkMirror[];
   /** Where clients are; the countries of the mirrors by default. */
   readonly countries?: readonly Country[];
-  /** Top-level keys of nearlayer.yaml that replace or join those written here. */
+  /** More top-level keys of the registry's configuration, as YAML. */
+  readonly registryConfig?: string;
+  /** Top-level keys of nearlayer.yaml that replace or join those written here; keys of `source` join the registry's URL. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
@@ -66,7 +68,9 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     await mkdir(path, { recursive: true });
     return path;
   };
-  const registry = starting.use(await startRegistry({ dir: await folder("registry") }));
+  const registry = starting.use(
+    await startRegistry({ dir: await folder("registry"), config: options.registryConfig ?? "" }),
+  );
   const masterRoot = await folder("master", "containers");
   const modules = [{ name: "containers", path: masterRoot, readOnly: false }];
   const master = starting.use(await startRsyncDaemon({ dir: await folder("master"), modules }));
@@ -87,7 +91,6 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   const settings = {
     catalog: join(options.dir, "catalog.db"),
     root,
-    source: { url: registry.url },
     publish: { targets: [`${master.url}containers/`] },
     mirrorlist: { listen: new URL(mirrorlistUrl).host },
     mirrors: options.mirrors.map((mirror) => ({
@@ -100,6 +103,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
       ...mirror.settings,
     })),
     ...options.settings,
+    source: { url: registry.url, ...(options.settings?.source as object | undefined) },
   };
   await writeFile(config, stringify(settings));
   const stack = starting.move();

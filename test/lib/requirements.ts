@@ -28,6 +28,7 @@ const requirements = {
   docker: { commands: ["dockerd", "docker", "containerd", "runc"], root: true, trial: tryDockerd },
   postgres: { commands: ["psql"], trial: tryPostgres },
   chromium: { commands: ["chromium"] },
+  rabbitmq: { commands: ["rabbitmq-server", "epmd"], root: true },
   busybox: { commands: [], trial: tryBusybox },
 } as const satisfies Record<string, Requirement>;
 

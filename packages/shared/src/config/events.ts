@@ -78,7 +78,7 @@ const webhook = z.strictObject({
   signaturePrefix: z.string().max(20).default("sha256="),
   /** Whose value makes the topic: webhook.NAME.VALUE. */
   topicHeader: header.optional(),
-  /** What tells that two deliveries are the same; without it, the bodies do. */
+  /** What tells that two deliveries are one; without it, each is one of its own. */
   idHeader: header.optional(),
 });
 
@@ -151,7 +151,10 @@ export const events = z
     maxBody: z.int().min(1024).max(16_777_216).default(1_048_576),
     amqp: amqp.optional(),
     fedmsg: fedmsg.optional(),
-    /** Takes the notifications of a distribution registry at /hooks/registry. */
+    /**
+     * Takes the notifications of a distribution registry at /hooks/registry. The secret is what follows `Bearer` in the
+     * Authorization header; NEARLAYER_REGISTRY_HOOK_SECRET in the environment does it too.
+     */
     registry: z.strictObject({ secretFile: file.optional() }).optional(),
     /** Signed webhooks, each at /hooks/NAME. */
     webhooks: z.array(webhook).default([]),

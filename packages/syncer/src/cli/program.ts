@@ -4,13 +4,16 @@ import { Command } from "commander";
 import type { Run } from "../commands/run.ts";
 import { registerCheckConfig } from "./check-config.ts";
 import { type Cli, examples } from "./command.ts";
+import { registerEvents } from "./events.ts";
 import { registerGc } from "./gc.ts";
 import { registerKey } from "./key.ts";
+import { registerListen } from "./listen.ts";
 import { registerPublish } from "./publish.ts";
 import { registerRsyncdConfig } from "./rsyncd-config.ts";
 import { registerStoreFill } from "./store-fill.ts";
 import { registerStoreLook } from "./store-look.ts";
 import { registerSync } from "./sync.ts";
+import { registerTrigger } from "./trigger.ts";
 import { registerVerify } from "./verify.ts";
 
 interface GlobalOptions {
@@ -63,6 +66,9 @@ export function createProgram(run: Run, end: (code: ExitCode) => void): Command 
   };
   registerSync(cli);
   registerPublish(cli);
+  registerListen(cli);
+  registerTrigger(cli);
+  registerEvents(cli);
   registerGc(cli);
   registerVerify(cli);
   registerStoreFill(cli);

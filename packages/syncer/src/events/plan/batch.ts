@@ -1,6 +1,7 @@
 import type { EventGroup, GroupOutcome } from "@nearlayer/shared/catalog/events";
 import type { Reference, Repository } from "@nearlayer/shared/reference";
 import type { Failure } from "../../commands/failure.ts";
+import { clean } from "../text.ts";
 import { type Backoff, waitAfter } from "./backoff.ts";
 
 /** So many repositories and tags are synced in one run. */
@@ -50,7 +51,8 @@ function outcomeOf(
   random: () => number,
 ): GroupOutcome {
   if (failure === undefined) return { state: "done" };
-  const { code, message: reason } = failure;
+  const { code } = failure;
+  const reason = clean(failure.message, 1000);
   if (code === "USAGE" || (code === "NOT_FOUND" && group.optional)) return { state: "done", reason };
   const attempt = group.attempts + 1;
   if (attempt >= policy.attempts) return { state: "parked", reason };

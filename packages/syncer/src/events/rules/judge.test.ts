@@ -52,6 +52,12 @@ describe("a Koji build", () => {
     expect(judged("[{use: koji-build}]", topic, body)).toEqual(expected);
   });
 
+  test("in fedmsg's envelope", () => {
+    const envelope = { topic, msg_id: "2026-1", i: 1, timestamp: 1, username: "koji", msg: build };
+    expect(judged("[{use: koji-build}]", topic, envelope)).toEqual(["toolbox:40-3"]);
+    expect(judged("[{topic: '#', repository: '{/msg/name}'}]", topic, envelope)).toEqual(["toolbox"]);
+  });
+
   test("in a place of one's own", () => {
     const rule = "[{use: koji-build, repository: 'fedora/{/name}', tag: '{/version}'}]";
     expect(judged(rule, topic, build)).toEqual(["fedora/toolbox:40"]);

@@ -39,7 +39,7 @@ export function judge(rules: readonly Rule[], message: Message, isWanted: (repos
   const problems = new Set<string>();
   try {
     const body = parseBody(message);
-    for (const rule of readers) apply(rule, body, wanted, problems);
+    for (const rule of readers) apply(rule, rule.unwraps ? unwrapped(body) : body, wanted, problems);
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
     return park(message, error.message);
@@ -62,6 +62,13 @@ function parseBody({ body }: Message): unknown {
   } catch (error) {
     throw new Unreadable(`the message is not JSON: ${messageOf(error).slice(0, 200)}`);
   }
+}
+
+/** fedmsg's envelope is around the same message as on AMQP; bridges from one to the other leave it on. */
+function unwrapped(body: unknown): unknown {
+  if (typeof body !== "object" || body === null) return body;
+  const { topic, msg, msg_id: id } = body as { topic?: unknown; msg?: unknown; msg_id?: unknown };
+  return typeof topic === "string" && typeof id === "string" && typeof msg === "object" ? msg : body;
 }
 
 function apply(rule: Rule, body: unknown, wanted: Map<string, Wanted>, problems: Set<string>): void {

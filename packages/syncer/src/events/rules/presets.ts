@@ -5,6 +5,8 @@ import { parsePointer, parseTemplate } from "@nearlayer/shared/config/template";
 export interface Rule extends Omit<RuleConfig, "use" | "topic" | "repository"> {
   readonly topic: string;
   readonly repository: NonNullable<RuleConfig["repository"]>;
+  /** Is it about what fedmsg wraps up as `msg`, wherever a message comes wrapped like that? */
+  readonly unwraps?: boolean;
 }
 
 const presets: Record<(typeof PRESETS)[number], Rule> = {
@@ -31,6 +33,7 @@ const presets: Record<(typeof PRESETS)[number], Rule> = {
     repository: parseTemplate("{/name}"),
     tag: parseTemplate("{/version}-{/release}"),
     optional: true,
+    unwraps: true,
   },
   /** An update is stable, and several tags of its containers move: all of each repository is looked at. */
   "bodhi-stable": {
@@ -39,6 +42,7 @@ const presets: Record<(typeof PRESETS)[number], Rule> = {
     when: [{ pointer: parsePointer("./type"), value: "container" }],
     repository: parseTemplate("{/update/release/branch}/{./nvr|name}"),
     optional: true,
+    unwraps: true,
   },
 };
 

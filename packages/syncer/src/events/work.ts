@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { EventGroup } from "@nearlayer/shared/catalog/events";
+import { latestGenerations } from "@nearlayer/shared/catalog/generations";
+import { recordNotices, wantProbes } from "@nearlayer/shared/catalog/notices";
+import type { Catalog } from "@nearlayer/shared/catalog/open";
+import type { Config } from "@nearlayer/shared/config/schema";
+import { isNearlayerError } from "@nearlayer/shared/errors";
+import type { Logger } from "@nearlayer/shared/log";
+import type { Reference } from "@nearlayer/shared/reference";
+import { type Failure, failureOf } from "../commands/failure.ts";
+import { publish } from "../commands/publish.ts";
+import type { Run } from "../commands/run.ts";
+import { type SyncResult, sync } from "../commands/sync.ts";
+import type { Metrics } from "./metrics.ts";
+import { destinationsOf, publishedNotice } from "./notify/notice.ts";
+import { whenFree } from "./patience.ts";
+
+/** How often a store that somebody else works on is tried again, in milliseconds. */
+const LOCKED_POLL_MS = 500;
+
+export interface WorkContext {
+  readonly config: Config;
+  readonly catalog: Catalog;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly run: Run;
+}
+
+/** What carries changes to the tree, the targets and those who want to hear of it. */
+export interface Work {
+  /** Syncs, and publishes what has come of it. Returns what could not be done; throws only when it is interrupted. */
+  carry(references: readonly Reference[], groups?: readonly EventGroup[]): Promise<readonly Failure[]>;
+  /** Publishes what the targets may not have yet. Returns why that failed. */
+  catchUp(): Promise<string | undefined>;
+  /** May a target lack something? */
+  isBehind(): boolean;
+}
+
+export function createWork(context: WorkContext): Work {
+  const { config, catalog, metrics, log, run } = context;
+  // What was synced and not published before a kill is published at the next start.
+  let isBehind = true;
+
+  const publishAll = async (): Promise<string | undefined> => {
+    if (!isBehind) return undefined;
+    // Before the first sync there is nothing to publish.
+    const isEmpty = (await latestGenerations(catalog)).length === 0;
+    if (config.publish.targets.length > 0 && !isEmpty) {
+      const failure = await failureOfPublish(context);
+      metrics.published(failure === undefined ? "ok" : "failed");
+      if (failure !== undefined) {
+        log.error({ reason: failure }, "publishing failed");
+        return failure;
+      }
+    }
+    isBehind = false;
+    await tellOthers(context);
+    return undefined;
+  };
+
+  return {
+    isBehind: () => isBehind && config.publish.targets.length > 0,
+    catchUp: () => interruptible(run, publishAll),
+    async carry(references, groups = []) {
+      const started = Date.now();
+      const repositories = new Set(references.map(({ repository }) => repository)).size;
+      const count = (result: "ok" | "failed") => metrics.synced(result, repositories, (Date.now() - started) / 1000);
+      let result: SyncResult;
+      try {
+        result = await untilUnlocked(context, () => sync(config, references, run));
+      } catch (error) {
+        run.signal.throwIfAborted();
+        count("failed");
+        log.error({ err: error, repositories }, "a sync failed");
+        if (groups.length > 0) return groups.map((group) => failureOf(group, error));
+        return [failureOf({ repository: "" }, error)];
+      }
+      const { failures, updated, unchanged, removed, generations, fetched } = result;
+      count(failures.length === 0 ? "ok" : "failed");
+      const ms = Date.now() - started;
+      log.info(
+        { repositories, updated: updated.length, unchanged, removed, failed: failures.length, ...fetched, ms },
+        "synced",
+      );
+      for (const failure of failures) log.warn(failure, "not synced");
+      isBehind ||= generations.length > 0;
+      const unpublished = await publishAll();
+      if (unpublished === undefined) return failures;
+      const later = groups.filter((group) => !failures.some(({ repository }) => repository === group.repository));
+      return [
+        ...failures,
+        ...later.map((group) => ({ ...nameOf(group), code: "PUBLISH_FAILED" as const, message: unpublished })),
+      ];
+    },
+  };
+}
+
+const nameOf = ({ repository, tag }: EventGroup) => (tag === undefined ? { repository } : { repository, tag });
+
+async function failureOfPublish(context: WorkContext): Promise<string | undefined> {
+  const { config, log, run } = context;
+  const started = Date.now();
+  try {
+    const { targets } = await untilUnlocked(context, () => publish(config, {}, run));
+    const failed = targets.flatMap((target) => (target.ok ? [] : [target.message]));
+    const files = targets.reduce((sum, target) => sum + (target.ok ? target.files : 0), 0);
+    log.info({ targets: targets.length, failed: failed.length, files, ms: Date.now() - started }, "published");
+    return failed.length === 0 ? undefined : failed.join("; ");
+  } catch (error) {
+    run.signal.throwIfAborted();
+    return failureOf({ repository: "" }, error).message;
+  }
+}
+
+/** Another process that works on the store is waited for, for as long as it takes: that is no failure. */
+async function untilUnlocked<T>({ log, run }: WorkContext, work: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isNearlayerError(error, "STORE_LOCKED")) throw error;
+      if (tries === 0) log.info({ reason: error.message }, "waiting for the store");
+      await sleep(LOCKED_POLL_MS, undefined, { signal: run.signal }).catch(() => run.signal.throwIfAborted());
+    }
+  }
+}
+
+async function interruptible<T>({ signal }: Run, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  return work();
+}
+
+/** Writes down who is to hear of the newest generations, and asks for a look at the mirrors that have them by now. */
+async function tellOthers({ config, catalog }: WorkContext): Promise<void> {
+  const now = new Date();
+  await whenFree(() => wantProbes(catalog, config.events.probe, now));
+  const destinations = destinationsOf(config.events.notify);
+  if (destinations.length === 0) return;
+  const notices = (await latestGenerations(catalog)).map((generation) =>
+    publishedNotice(generation, config.events.notify),
+  );
+  await whenFree(() => recordNotices(catalog, notices, destinations, now));
+}

@@ -1,0 +1,147 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import {
+  dueEvents,
+  nextEventAt,
+  pruneEvents,
+  readAuditedAt,
+  recordAudit,
+  settleEvents,
+} from "@nearlayer/shared/catalog/events";
+import type { Catalog } from "@nearlayer/shared/catalog/open";
+import type { EventsConfig } from "@nearlayer/shared/config/events";
+import type { Logger } from "@nearlayer/shared/log";
+import type { Metrics } from "./metrics.ts";
+import { whenFree } from "./patience.ts";
+import { waitAfter } from "./plan/backoff.ts";
+import { MAX_BATCH, outcomesOf, referencesOf } from "./plan/batch.ts";
+import { type Arrivals, holdFor, noteArrivals } from "./plan/hold.ts";
+import type { Work } from "./work.ts";
+
+/** How often the journal is looked at for what another process has written down, in milliseconds. */
+const POLL_MS = 250;
+
+/** How often what is done for long is forgotten, in milliseconds. */
+const PRUNE_MS = 3_600_000;
+
+export interface WorkerOptions {
+  readonly config: EventsConfig;
+  readonly catalog: Catalog;
+  readonly work: Work;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Aborted when it is to end. */
+  readonly signal: AbortSignal;
+}
+
+/** What syncs by the journal, one sync at a time. */
+export interface Worker {
+  /** So many events have come in: there is something to do. */
+  noteArrivals(count: number): void;
+  /** Runs until its signal is aborted. What was under way then goes on where it stopped at the next start. */
+  run(): Promise<void>;
+}
+
+/** Something that is done when its time has come, and tried again later when it fails. */
+interface Chore {
+  /** In epoch milliseconds. */
+  dueAt: number;
+  failures: number;
+}
+
+export function createWorker(options: WorkerOptions): Worker {
+  const { config, catalog, work, metrics, log, signal } = options;
+  let arrivals: Arrivals = { times: [] };
+  let wake = new AbortController();
+  const audit: Chore = { dueAt: Number.POSITIVE_INFINITY, failures: 0 };
+  const catchUp: Chore = { dueAt: 0, failures: 0 };
+  let prunedAt = 0;
+
+  const pause = async (ms: number) => {
+    wake = new AbortController();
+    const signals = AbortSignal.any([signal, wake.signal]);
+    await sleep(Math.max(0, ms), undefined, { signal: signals }).catch(() => undefined);
+  };
+  const again = (chore: Chore) => {
+    chore.failures += 1;
+    chore.dueAt = Date.now() + waitAfter(chore.failures, config.retry, Math.random());
+  };
+
+  /** Syncs what is due. Returns whether there was anything. */
+  const workOff = async (): Promise<boolean> => {
+    const asOf = new Date();
+    const groups = await dueEvents(catalog, asOf, MAX_BATCH);
+    const [oldest] = groups;
+    if (oldest === undefined) return false;
+    const hold = holdFor(arrivals, Date.parse(oldest.oldest), Date.now());
+    if (hold > 0) {
+      // Not woken by what comes in: that is what is waited for.
+      await sleep(Math.min(hold, POLL_MS), undefined, { signal }).catch(() => undefined);
+      return true;
+    }
+    const failures = await work.carry(referencesOf(groups), groups);
+    const now = new Date();
+    const outcomes = outcomesOf(groups, failures, config.retry, now, Math.random);
+    await whenFree(() => settleEvents(catalog, outcomes, { asOf, now }));
+    for (const [{ repository, tag, events, attempts }, outcome] of outcomes) {
+      metrics.settled(outcome.state, events);
+      if (outcome.state === "parked") {
+        log.error({ repository, tag, attempts: attempts + 1, reason: outcome.reason }, "parked: tried too often");
+      }
+    }
+    return true;
+  };
+
+  const lookThroughAll = async () => {
+    log.info("looking through all of the source");
+    const failures = await work.carry([]);
+    const isWhole = !failures.some(({ repository }) => repository === "");
+    metrics.audited(failures.length === 0 ? "ok" : "failed");
+    // Single tags that fail are no reason to begin anew: the next audit meets them again.
+    if (!isWhole || config.audit === "never") return again(audit);
+    const now = new Date();
+    await whenFree(() => recordAudit(catalog, now));
+    Object.assign(audit, { dueAt: now.getTime() + config.audit, failures: 0 });
+  };
+
+  const step = async (): Promise<void> => {
+    if (await workOff()) return;
+    const now = Date.now();
+    if (audit.dueAt <= now) return lookThroughAll();
+    if (work.isBehind() && catchUp.dueAt <= now) {
+      if ((await work.catchUp()) === undefined) catchUp.failures = 0;
+      else again(catchUp);
+      return;
+    }
+    if (now - prunedAt > PRUNE_MS) {
+      await whenFree(() => pruneEvents(catalog, new Date(now - config.keep)));
+      prunedAt = now;
+    }
+    const next = await nextEventAt(catalog);
+    await pause(Math.min(POLL_MS, (next?.getTime() ?? now + POLL_MS) - now));
+  };
+
+  return {
+    noteArrivals(count) {
+      arrivals = noteArrivals(arrivals, count, Date.now());
+      wake.abort();
+    },
+    async run() {
+      const last = await readAuditedAt(catalog);
+      if (config.audit !== "never") audit.dueAt = (last?.getTime() ?? 0) + config.audit;
+      for (let failures = 0; !signal.aborted; ) {
+        try {
+          // SQLite answers without ever leaving the turn of the event loop: others must have theirs.
+          await nextTurn();
+          await step();
+          failures = 0;
+        } catch (err) {
+          if (signal.aborted) return;
+          // The catalog is out of reach, or there is a bug: nothing is lost, and it is tried again.
+          failures += 1;
+          log.error({ err }, "the journal could not be worked off");
+          await pause(waitAfter(failures, { first: 500, longest: 30_000 }, Math.random()));
+        }
+      }
+    },
+  };
+}
