@@ -65,11 +65,20 @@ export async function startRabbitMq({ dir, tls }: RabbitMqOptions): Promise<Rabb
     RABBITMQ_ENABLED_PLUGINS_FILE: join(home, "plugins"),
     RABBITMQ_DIST_PORT: String(distPort),
     RABBITMQ_PID_FILE: join(home, "pid"),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface "{127,0,0,1}" +S 2:2',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2",
+    ERL_CRASH_DUMP: "/dev/null",
   };
   const url = `amqp://127.0.0.1:${port}`;
   const start = () =>
-    startDaemon({ name: "rabbitmq", dir, command: [SERVER], env, ready: () => answers(url), within: 60_000 });
+    startDaemon({
+      name: "rabbitmq",
+      dir,
+      command: [SERVER],
+      env,
+      cwd: home,
+      ready: () => answers(url),
+      within: 60_000,
+    });
   const remove = () => rm(home, { recursive: true, force: true, maxRetries: 5 });
   const epmd = await startDaemon({
     name: "epmd",
