@@ -9,6 +9,9 @@ import type { EventSource } from "../source.ts";
 /** Messages that wait for us in memory, for each publisher; what comes beyond that is lost. */
 const MAX_WAITING = 200;
 
+/** How long ZeroMQ has to connect again by itself, in milliseconds. */
+const RECONNECT_MS = 1_000;
+
 export interface FedmsgOptions {
   readonly endpoints: readonly string[];
   /** Topics as the rules have them. */
@@ -20,8 +23,8 @@ export interface FedmsgOptions {
 }
 
 /**
- * Subscribes to fedmsg publishers: two frames, the topic and JSON (fedmsg's core.py). ZeroMQ connects again by itself, and
- * knows no acknowledgement: what is sent while we are away is lost, and the audit finds it. A publisher that sends more
+ * Subscribes to fedmsg publishers: two frames, the topic and JSON (fedmsg's core.py). ZeroMQ knows no
+ * acknowledgement: what is sent while we are away is lost, and the audit finds it. A publisher that sends more
  * than `maxBody` at once is disconnected by ZeroMQ, before the message is in memory.
  */
 export async function listenToFedmsg(options: FedmsgOptions): Promise<EventSource> {
@@ -37,15 +40,33 @@ export async function listenToFedmsg(options: FedmsgOptions): Promise<EventSourc
     heartbeatInterval: 30_000,
   });
   const connected = new Set<string>();
+  const timers = new Set<NodeJS.Timeout>();
   const note = (address: string, isUp: boolean) => {
     if (isUp) connected.add(address);
-    else if (!connected.delete(address)) return;
+    else connected.delete(address);
     metrics.sourceIs("fedmsg", connected.size > 0);
     log.info({ publisher: address, connected: isUp }, "a fedmsg publisher");
   };
+  // After what it takes for an offence, a message that is too large among them, ZeroMQ does not connect again by itself.
+  const reconnect = (address: string) => {
+    if (socket.closed || connected.has(address)) return;
+    try {
+      socket.disconnect(address);
+    } catch {
+      // It has been taken away already.
+    }
+    socket.connect(address);
+  };
   metrics.sourceIs("fedmsg", false);
   socket.events.on("handshake", ({ address }) => note(address, true));
-  socket.events.on("disconnect", ({ address }) => note(address, false));
+  socket.events.on("disconnect", ({ address }) => {
+    note(address, false);
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      reconnect(address);
+    }, RECONNECT_MS);
+    timers.add(timer);
+  });
   for (const topic of new Set(topics.map(prefixOfTopics))) socket.subscribe(topic);
   for (const endpoint of endpoints) socket.connect(endpoint);
   const done = (async () => {
@@ -59,6 +80,7 @@ export async function listenToFedmsg(options: FedmsgOptions): Promise<EventSourc
   })();
   return {
     async [Symbol.asyncDispose]() {
+      for (const timer of timers) clearTimeout(timer);
       socket.close();
       await done;
     },
