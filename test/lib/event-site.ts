@@ -10,7 +10,7 @@ export interface EventSite extends AsyncDisposable {
   readonly network: Network;
   /** Where `syncer listen` answers. */
   readonly url: string;
-  listen(): Promise<Listener>;
+  listen(env?: Readonly<Record<string, string>>): Promise<Listener>;
   journal(): JournalRow[];
   /** Waits until no event waits any more, and gives all of them. */
   untilSettled(count: number, within?: number): Promise<JournalRow[]>;
@@ -46,7 +46,7 @@ export async function startEventSite({ dir, events, settings, registryConfig }: 
   const journal = () => readJournal(join(dir, "catalog.db"));
   return {
     ...{ network, url, journal },
-    listen: () => startListener(network.config, url, join(dir, "listener")),
+    listen: (env) => startListener(network.config, url, join(dir, "listener"), env),
     untilSettled: (count, within = 60_000) =>
       until(
         () => {

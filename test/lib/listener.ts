@@ -11,12 +11,17 @@ export interface Listener extends Daemon {
 }
 
 /** Starts `syncer listen` with a configuration whose `events.listen` is that address, and waits until it answers there. */
-export async function startListener(config: string, url: string, dir: string): Promise<Listener> {
+export async function startListener(
+  config: string,
+  url: string,
+  dir: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Listener> {
   const daemon = await startDaemon({
     name: "listener",
     dir,
     command: [...program("syncer"), "listen", "--config", config],
-    env: { NEARLAYER_LOG: "info" },
+    env: { NEARLAYER_LOG: "info", ...env },
     ready: async () => (await fetch(`${url}/healthz`)).ok,
   });
   return {
