@@ -25,8 +25,7 @@ export async function benchBurst(dir: string, { events, repositories }: { events
   for await (const image of randomImages({ seed: "burst", count: repositories, layers: 1, layerSize: 10_000 })) {
     await pushImage(site.network.registry.url, `bench/r${index++}`, "1", image);
   }
-  // As the units set it: see docs/events.md.
-  const listener = await site.listen({ NODE_OPTIONS: "--max-semi-space-size=4" });
+  const listener = await site.listen();
   await until(async () => (await listener.log()).some(({ msg }) => msg === "published"), {
     what: "the first audit",
     within: 120_000,
