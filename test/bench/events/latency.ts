@@ -102,7 +102,7 @@ async function mirrorIsFresh(site: EventSite): Promise<boolean> {
   const platforms = mirrors.flatMap((mirror) => mirror.platforms);
   for (const { platform, generation, state } of platforms) {
     const note = await readFile(join(site.network.root, "pub", "zz-state", platform, "GENERATION"), "utf8");
-    const newest = Number(/generation[":= ]+(\d+)/i.exec(note)?.[1]);
+    const newest = Number(/^number: (\d+)$/m.exec(note)?.[1]);
     if (state !== "fresh" || (generation !== undefined && generation < newest)) return false;
   }
   return platforms.length > 0;

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import type { Config } from "@nearlayer/shared/config/schema";
 import { Interrupted } from "@nearlayer/shared/interrupt";
 import { createServerLog } from "@nearlayer/shared/log";
@@ -8,6 +9,9 @@ export type { Listening } from "../events/listen.ts";
 
 /** Listens to events until it is asked to end, which is no failure. */
 export async function listen(config: Config, run: Run, onListening: (listening: Listening) => void): Promise<void> {
+  // V8 lets the part of the heap for what is new grow to 64 MB before it looks what of it is garbage, which is for programs
+  // that compute. One that waits most of its life does as well with the size it starts with.
+  setFlagsFromString("--semi-space-growth-factor=1");
   await using server = createServerLog("syncer");
   try {
     await listenToEvents(config, run.signal, server.log, onListening);
