@@ -48,11 +48,20 @@ export async function makeGeneration(
   const { sha256, files, bytes } =
     (previous && (await writeListFromPrevious(list, catalog, previous, previousFile))) ??
     (await writeListFromCatalog(list, catalog, platform, number));
-  const time = `${now.toISOString().slice(0, 19)}Z`;
+  const time = timeAfter(previous, now);
   const generation: Generation = { platform, number, time, files, bytes, listSha256: sha256 };
   await recordGeneration(catalog, generation);
   await showState(catalog, root, generation, signer, list);
   return generation;
+}
+
+/**
+ * Whole seconds, and later than the generation before, however soon after it this one is made: GENERATION has the time as
+ * its mtime, and has its size as a rule. rsync and the ETags of web servers tell files apart by these two alone.
+ */
+export function timeAfter(previous: { readonly time: string } | undefined, now: Date): string {
+  const earliest = previous === undefined ? 0 : Date.parse(previous.time) + 1000;
+  return `${new Date(Math.max(now.getTime(), earliest)).toISOString().slice(0, 19)}Z`;
 }
 
 /** Shows the state of every platform whose newest generation the tree does not show yet. */

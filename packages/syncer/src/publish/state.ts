@@ -58,7 +58,8 @@ export async function showState(
   );
   await syncFolder(join(pubDir(root), STATE_DIR, platform));
   const name = generationName(platform);
-  await replaceFile(join(pubDir(root), name), await temporaryOf(root, name), noteOf(generation, signer));
+  const mtime = new Date(generation.time);
+  await replaceFile(join(pubDir(root), name), await temporaryOf(root, name), noteOf(generation, signer), { mtime });
   await removeOldState(root, platform, number);
 }
 

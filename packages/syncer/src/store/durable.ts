@@ -1,4 +1,14 @@
-import { closeSync, constants, fsync, mkdirSync, openSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fsync,
+  futimesSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 
@@ -49,10 +59,16 @@ export async function renameInto(temporary: string, path: string): Promise<void>
 }
 
 /** Writes a small file as a whole: whoever looks sees the old bytes or the new. `temporary` is on the same device. */
-export async function replaceFile(path: string, temporary: string, content: string | Uint8Array): Promise<void> {
+export async function replaceFile(
+  path: string,
+  temporary: string,
+  content: string | Uint8Array,
+  { mtime }: { readonly mtime?: Date } = {},
+): Promise<void> {
   const descriptor = openSync(temporary, "w", 0o644);
   try {
     writeFileSync(descriptor, content);
+    if (mtime !== undefined) futimesSync(descriptor, mtime, mtime);
     await flush(descriptor);
   } finally {
     closeSync(descriptor);
