@@ -12,8 +12,8 @@ import { readBounded } from "../source/body.ts";
 import { MAX_CONFIG_BYTES, type SourceImage } from "../source/image.ts";
 import type { Source } from "../source/source.ts";
 import { adopt } from "../store/adopt.ts";
-import { type FlushLater, putBlob } from "../store/blob-file.ts";
-import { sizeOf, syncFolders } from "../store/durable.ts";
+import { putBlob } from "../store/blob-file.ts";
+import { type FlushLater, sizeOf, syncFolders } from "../store/durable.ts";
 import { type Give, ingest } from "../store/ingest.ts";
 import type { StoreContext } from "./context.ts";
 
@@ -88,27 +88,27 @@ export async function showImages<Image extends PlannedImage>(
   planned: ReadonlyMap<Digest, PlannedBlob>,
 ): Promise<Map<Image, unknown>> {
   const errors = new Map<Image, unknown>();
-  const folders = new Set<string>();
+  const flushLater: FlushLater = new Set();
   const queue = new PQueue({ concurrency: IMAGES_AT_ONCE });
   const show = async (image: Image) => {
     try {
-      for (const folder of await showImage(context, image, planned)) folders.add(folder);
+      await showImage(context, image, planned, flushLater);
     } catch (error) {
       if (isDiskFull(error)) throw error;
       errors.set(image, error);
     }
   };
   await queue.addAll(images.map((image) => () => show(image)));
-  await syncFolders(folders);
+  await syncFolders(flushLater);
   return errors;
 }
 
-/** Returns the folders that are to be flushed. */
 async function showImage(
   { root }: Pick<StoreContext, "root">,
   { image, blobs }: PlannedImage,
   planned: ReadonlyMap<Digest, PlannedBlob>,
-): Promise<string[]> {
+  flushLater: FlushLater,
+): Promise<void> {
   for (const { manifest } of image.manifests) {
     if (manifest.kind !== "image") continue;
     for (const { digest, size } of carriedBlobsOf(manifest)) {
@@ -120,9 +120,9 @@ async function showImage(
     }
   }
   const links = blobs.flatMap((digest) =>
-    (planned.get(digest)?.platforms ?? []).map((platform) => linkBlob(root, platform, digest)),
+    (planned.get(digest)?.platforms ?? []).map((platform) => linkBlob(root, platform, digest, flushLater)),
   );
-  return (await Promise.all(links)).filter((folder) => folder !== undefined);
+  await Promise.all(links);
 }
 
 /** The small configurations of an image, which the mirror list serves from the catalog. */

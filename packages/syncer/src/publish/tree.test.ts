@@ -26,23 +26,27 @@ afterEach(() => rmSync(root, { recursive: true }));
 const inode = (path: string) => statSync(path).ino;
 
 test("a blob of two platforms is one file with three names", async () => {
-  await linkBlob(root, amd64, digest);
-  await linkBlob(root, arm64, digest);
+  await linkBlob(root, amd64, digest, new Set());
+  await linkBlob(root, arm64, digest, new Set());
   const stored = storeBlobPath(root, digest);
   expect(inode(pubBlobPath(root, amd64, digest))).toBe(inode(stored));
   expect(inode(pubBlobPath(root, arm64, digest))).toBe(inode(stored));
   expect(statSync(stored).nlink).toBe(3);
 });
 
-test("only a new name makes a folder to flush", async () => {
-  expect(await linkBlob(root, amd64, digest)).toBe(dirname(pubBlobPath(root, amd64, digest)));
-  expect(await linkBlob(root, amd64, digest)).toBeUndefined();
+test("the folder of a name is always flushed, the one above it where it was made for it", async () => {
+  for (const isNew of [true, false]) {
+    const flushLater = new Set<string>();
+    await linkBlob(root, amd64, digest, flushLater);
+    const folder = dirname(pubBlobPath(root, amd64, digest));
+    expect([flushLater.has(folder), flushLater.has(dirname(folder))]).toEqual([true, isNew]);
+  }
 });
 
 test("another file under the name is replaced", async () => {
   const path = pubBlobPath(root, amd64, digest);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, "something else");
-  await linkBlob(root, amd64, digest);
+  await linkBlob(root, amd64, digest, new Set());
   expect(inode(path)).toBe(inode(storeBlobPath(root, digest)));
 });

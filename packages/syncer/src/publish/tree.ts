@@ -7,26 +7,33 @@ import { NearlayerError, systemCode } from "@nearlayer/shared/errors";
 import type { Platform } from "@nearlayer/shared/platform";
 import { ingestDir, pubBlobPath, storeBlobPath } from "@nearlayer/shared/tree";
 import { BLOB_MTIME } from "../store/blob-file.ts";
-import { ensureFolder, syncFolder } from "../store/durable.ts";
+import { ensureFolder, type FlushLater, syncFolder } from "../store/durable.ts";
 
 /**
- * Shows a stored blob under a platform of the tree, as another name of the same file. Returns the folder that has to be
- * flushed, or undefined when the blob was there.
+ * Shows a stored blob under a platform of the tree, as another name of the same file. The name is durable once the
+ * folders that are noted have been flushed, one that was there already too: who made it need not have come to that.
  */
-export async function linkBlob(root: string, platform: Platform, digest: Digest): Promise<string | undefined> {
+export async function linkBlob(
+  root: string,
+  platform: Platform,
+  digest: Digest,
+  flushLater: FlushLater,
+): Promise<void> {
   const path = pubBlobPath(root, platform, digest);
   const stored = storeBlobPath(root, digest);
+  flushLater.add(dirname(path));
   try {
-    await ensureFolder(dirname(path));
+    await ensureFolder(dirname(path), flushLater);
     linkSync(stored, path);
-    return dirname(path);
   } catch (error) {
     switch (systemCode(error)) {
       case "EEXIST":
-        return isSameBlob(stored, path) ? undefined : await replace(root, stored, path, digest);
+        if (!isSameBlob(stored, path)) await replace(root, stored, path, digest);
+        return;
       case "EMLINK":
         // A file can have only so many names (65,000 on ext4): from there on, a file of its own.
-        return copyBlob(root, stored, path, digest);
+        await copyBlob(root, stored, path, digest);
+        return;
       case "EXDEV":
         throw new NearlayerError("CONFIG_INVALID", `${root}: store/ and pub/ are not on one file system`, {
           cause: error,

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { fromHex, type Hex } from "@nearlayer/shared/digest";
 import { NearlayerError, systemCode } from "@nearlayer/shared/errors";
 import { ingestDir, storeBlobPath } from "@nearlayer/shared/tree";
-import { type FlushLater, mismatch, place, seal, type Wanted } from "./blob-file.ts";
-import { ensureFolder } from "./durable.ts";
+import { mismatch, place, seal, type Wanted } from "./blob-file.ts";
+import { ensureFolder, type FlushLater } from "./durable.ts";
 
 /**
  * Why a file cannot be shared: it lies on another file system, it is not ours to change, or it has as many links as a

@@ -5,7 +5,7 @@ import { type Digest, digestOf } from "@nearlayer/shared/digest";
 import { NearlayerError, systemCode } from "@nearlayer/shared/errors";
 import { isDiskFull } from "@nearlayer/shared/exit";
 import { ingestDir, storeBlobPath } from "@nearlayer/shared/tree";
-import { ensureFolder, flush, sizeOf, syncFolder } from "./durable.ts";
+import { ensureFolder, type FlushLater, flush, sizeOf, syncFolder } from "./durable.ts";
 
 /**
  * The modification time of every blob, in seconds: 1 January 2016. It never changes, so that no rsync looks at a file
@@ -28,16 +28,13 @@ export async function seal(descriptor: number): Promise<void> {
   await flush(descriptor);
 }
 
-/** Folders that are to be flushed by whoever has the set, before anything is told of the blobs in them. */
-export type FlushLater = Set<string>;
-
 /** Gives a sealed file its blob's name: durably, or once the folder that is noted has been flushed. */
 export async function place(file: string, path: string, flushLater?: FlushLater): Promise<void> {
   try {
     renameSync(file, path);
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
-    await ensureFolder(dirname(path));
+    await ensureFolder(dirname(path), flushLater);
     renameSync(file, path);
   }
   if (flushLater === undefined) await syncFolder(dirname(path));

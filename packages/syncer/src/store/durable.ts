@@ -42,12 +42,19 @@ export async function syncFolders(folders: Iterable<string>): Promise<void> {
   while (left.length > 0) await Promise.all(left.splice(0, AT_ONCE).map(syncFolder));
 }
 
-/** Makes a folder and those above it, each durable. Costs one system call when it is there. */
-export async function ensureFolder(folder: string): Promise<void> {
+/** Folders that are to be flushed by whoever has the set, before anything is told of what is in them. */
+export type FlushLater = Set<string>;
+
+/**
+ * Makes a folder and those above it, each durable: at once, or once what is noted in `flushLater` has been flushed. Costs
+ * one system call when it is there.
+ */
+export async function ensureFolder(folder: string, flushLater?: FlushLater): Promise<void> {
   const first = mkdirSync(folder, { recursive: true });
   if (first === undefined) return;
   for (let made = folder; ; made = dirname(made)) {
-    await syncFolder(dirname(made));
+    if (flushLater === undefined) await syncFolder(dirname(made));
+    else flushLater.add(dirname(made));
     if (made === first) return;
   }
 }

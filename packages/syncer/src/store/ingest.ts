@@ -2,10 +2,10 @@ import { hexOf } from "@nearlayer/shared/digest";
 import { isNearlayerError, NearlayerError } from "@nearlayer/shared/errors";
 import { ingestDir, storeBlobPath } from "@nearlayer/shared/tree";
 import type { Pour } from "../pour.ts";
-import { explainFull, type FlushLater, hasBlob, mismatch, place, seal, type Wanted } from "./blob-file.ts";
+import { explainFull, hasBlob, mismatch, place, seal, type Wanted } from "./blob-file.ts";
 import { type BlobLock, lockBlob } from "./blob-lock.ts";
 import { type Download, openDownload } from "./download.ts";
-import { ensureFolder } from "./durable.ts";
+import { ensureFolder, type FlushLater } from "./durable.ts";
 import { announce } from "./info.ts";
 
 /** Bytes from `offset` on: what was asked for, or 0 when the giver begins again. */
