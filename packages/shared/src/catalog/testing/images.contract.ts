@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import { digestOf } from "../../digest.ts";
 import { parseRepository, parseTag } from "../../reference.ts";
-import { digestOfTag, manifestOf, recordImage } from "../images.ts";
+import { digestOfTag, manifestOf, recordImage, recordImages } from "../images.ts";
 import { readRevision } from "../open.ts";
 import { putVariant, readVariant } from "../variants.ts";
 import type { ContractPart } from "./contract.ts";
@@ -30,6 +30,20 @@ export const imagesContract: ContractPart = (fixture) => {
     await recordImage(catalog, young);
     expect(await digestOfTag(catalog, young.repository, young.tag)).toBe(young.digest);
     expect(await manifestOf(catalog, old.digest)).toBeDefined();
+  });
+
+  test("images that are recorded together are one change, and none is there when one of them fails", async () => {
+    const { catalog } = fixture();
+    const images = ["1", "2"].map((tag) => sampleImage({ tag, layers: { [AMD64]: ["shared", tag] } }));
+    const before = await readRevision(catalog);
+    const spoilt = { ...sampleImage({ tag: "3", layers: { [AMD64]: ["c"] } }), digest: null as never };
+    await expect(recordImages(catalog, [...images, spoilt])).rejects.toThrow();
+    expect(await readRevision(catalog)).toBe(before);
+    for (const { repository, tag } of images) expect(await digestOfTag(catalog, repository, tag)).toBeUndefined();
+
+    await recordImages(catalog, images);
+    expect(await readRevision(catalog)).toBe(before + 1);
+    for (const { repository, tag, digest } of images) expect(await digestOfTag(catalog, repository, tag)).toBe(digest);
   });
 
   test("what is not known is undefined", async () => {
