@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { latestGenerations } from "@nearlayer/shared/catalog/generations";
 import { readWholeGraph } from "@nearlayer/shared/catalog/graph";
 import { bumpRevision, type Catalog } from "@nearlayer/shared/catalog/open";
@@ -110,8 +111,6 @@ async function dropFromCatalog(catalog: Catalog, options: DropOptions) {
   const transaction = await catalog.startTransaction().execute();
   try {
     const dropped = await drop(transaction, options);
-    // From here on there is something to complete; until here, nothing has happened.
-    options.signal.throwIfAborted();
     if (options.dryRun) await transaction.rollback().execute();
     else await transaction.commit().execute();
     return dropped;
@@ -121,14 +120,25 @@ async function dropFromCatalog(catalog: Catalog, options: DropOptions) {
   }
 }
 
-async function drop(transaction: Catalog, { archive, forget, now, before }: DropOptions) {
+async function drop(transaction: Catalog, { archive, forget, now, before, signal }: DropOptions) {
+  // A query of SQLite's lets nobody in: signals have their turn between two of them.
+  const breathe = async () => {
+    await setImmediate();
+    signal.throwIfAborted();
+  };
   const forgotten = await forgetTags(transaction, forget);
   const kept = (await readRepositories(transaction)).filter(archive.keepsRepository);
   // The marks that syncs have set are gone through as a whole: one that was killed may have left some out.
-  const marks = planManifests(await readWholeGraph(transaction, kept));
+  const graph = await readWholeGraph(transaction, kept);
+  await breathe();
+  const marks = planManifests(graph);
+  await breathe();
   await markManifests(transaction, marks, now.toISOString());
+  await breathe();
   await markBlobs(transaction, now.toISOString());
+  await breathe();
   const { manifests, platforms } = await dropExpired(transaction, before.toISOString());
+  await breathe();
   await deleteEmptyRepositories(transaction);
   await bumpRevision(transaction);
   const waiting = await transaction
@@ -137,6 +147,8 @@ async function drop(transaction: Catalog, { archive, forget, now, before }: Drop
     .where("unneededSince", ">", before.toISOString())
     .executeTakeFirstOrThrow();
   const useless = await uselessBlobs(transaction);
+  // From here on there is something to complete; until here, nothing has happened.
+  await breathe();
   return { forgotten, manifests: manifests.length, platforms, waiting: Number(waiting.count), useless };
 }
 
