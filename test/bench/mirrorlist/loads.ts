@@ -1,5 +1,4 @@
 import { imageOf } from "./catalog.ts";
-import type { Served } from "./served.ts";
 import type { Load, Wrk } from "./wrk.ts";
 
 type Target = Pick<Load, "url" | "pid">;
@@ -27,15 +26,16 @@ function chosen(images: number) {
 }
 
 /**
- * Runs until nearly every mirror has been looked at for every blob that it is named for. Some looks stay: as clients are
- * drawn at random, one in a hundred or so has asked for the same before, and so reports a failure.
+ * Runs until an answer takes no less CPU any more: every mirror has been looked at for every blob that it is named for,
+ * every variant is in the catalog, and the code is compiled. Some looks stay: as clients are drawn at random, one in a
+ * hundred or so has asked for the same before, and so reports a failure.
  */
-export async function warmUp(wrk: Wrk, served: Served, load: Load, seconds: number, maxRounds = 12): Promise<void> {
-  let looks = await served.looks();
-  for (let round = 0; round < maxRounds; round += 1) {
-    const { requests } = await wrk.run(load, seconds);
-    const before = looks;
-    looks = await served.looks();
-    if (looks - before < requests / 200) return;
+export async function warmUp(wrk: Wrk, load: Load, seconds: number, maxRounds = 15): Promise<void> {
+  let best = Number.POSITIVE_INFINITY;
+  for (let [round, vain] = [0, 0]; round < maxRounds && vain < 2; round += 1) {
+    const { cpuSeconds, requests } = await wrk.run(load, seconds);
+    const cost = cpuSeconds / requests;
+    vain = cost > best * 0.95 ? vain + 1 : 0;
+    best = Math.min(best, cost);
   }
 }

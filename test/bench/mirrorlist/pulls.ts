@@ -17,7 +17,7 @@ export async function benchPulls(bench: Bench, size: Size): Promise<Outcome> {
   await using registry = await startFilledRegistry(await folder.at("registry"));
 
   const blobs = blobLoad(served, images);
-  await warmUp(wrk, served, blobs, seconds);
+  await warmUp(wrk, blobs, seconds);
   const redirects = await compare(
     wrk,
     { bare: at(bare, blobs), ours: blobs, nginx: at(nginx, blobs), registry: registry.blobs },
@@ -25,7 +25,7 @@ export async function benchPulls(bench: Bench, size: Size): Promise<Outcome> {
     rounds,
   );
   const manifests = manifestLoad(served, images);
-  await warmUp(wrk, served, manifests, seconds);
+  await warmUp(wrk, manifests, seconds);
   const bytes = await bytesOf(manifests.url + (manifests.paths[0] ?? ""), manifests.agent ?? "");
   await using sender = await startBare(await folder.at("sender"), { bytes });
   const sent = await compare(

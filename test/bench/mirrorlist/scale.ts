@@ -15,8 +15,8 @@ export async function benchScale(bench: Bench, size: Size): Promise<Outcome> {
   await using small = await serve(await folder.at("few"), await catalogOf(SMALL.blobs), fleet.mirrors(SMALL.mirrors));
   await using large = await serve(await folder.at("many"), catalog, fleet.mirrors(size.mirrors));
   const loads = { few: blobLoad(small, imagesOf(SMALL)), many: blobLoad(large, imagesOf(size)) };
-  await warmUp(wrk, small, loads.few, seconds);
-  await warmUp(wrk, large, loads.many, seconds);
+  await warmUp(wrk, loads.few, seconds);
+  await warmUp(wrk, loads.many, seconds);
   const speeds = await compare(wrk, loads, seconds, rounds);
   const [few, many] = [speeds("few"), speeds("many")];
 

@@ -10,8 +10,6 @@ import type { BenchMirror } from "./fleet.ts";
 export interface Served extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
-  /** How often it has looked at a blob on a mirror. */
-  looks(): Promise<number>;
   /** From the start of the process to the first answer, and to `/readyz`: the mirrors have been probed. Seconds. */
   readonly answersAfter: number;
   readonly readyAfter: number;
@@ -57,11 +55,6 @@ export async function serve(dir: string, catalog: string, mirrors: readonly Benc
   return {
     url,
     pid: daemon.pid,
-    async looks() {
-      const metrics = await (await fetch(`${url}/metrics`)).text();
-      const counts = metrics.matchAll(/^nearlayer_checks_total\{.*\} (\d+)$/gm);
-      return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
-    },
     answersAfter,
     readyAfter: since(),
     async memory() {
