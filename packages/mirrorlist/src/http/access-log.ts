@@ -51,7 +51,7 @@ function formatEntry(entry: AccessEntry): string {
   const { kind, repository, reference, digest, delivery, mirror, rank, failover, error, originBytes } = entry;
   return (
     `"kind":"${kind}"${member("repository", repository)}` +
-    (reference === undefined ? "" : `,"reference":${JSON.stringify(reference)}`) +
+    member("reference", reference) +
     member("digest", digest) +
     member("delivery", delivery) +
     member("mirror", mirror) +
