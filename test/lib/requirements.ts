@@ -1,6 +1,7 @@
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import type { TestContext } from "vitest";
+import { startHosts } from "./hosts/hosts.ts";
 import { busybox } from "./images/busybox.ts";
 import { startContainerd } from "./peers/containerd.ts";
 import { startDockerd } from "./peers/dockerd.ts";
@@ -29,6 +30,24 @@ const requirements = {
   postgres: { commands: ["psql"], trial: tryPostgres },
   chromium: { commands: ["chromium"] },
   rabbitmq: { commands: ["rabbitmq-server", "epmd"], root: true },
+  ansible: { commands: ["ansible-playbook", "ansible-lint", "git"] },
+  hosts: {
+    commands: [
+      "mmdebstrap",
+      "systemd-nspawn",
+      "ip",
+      "ss",
+      "ssh",
+      "ssh-keygen",
+      "ansible-playbook",
+      "git",
+      "npm",
+      "curl",
+    ],
+    root: true,
+    trial: tryHosts,
+  },
+  promtool: { commands: ["promtool"] },
   busybox: { commands: [], trial: tryBusybox },
 } as const satisfies Record<string, Requirement>;
 
@@ -93,6 +112,11 @@ async function tryDockerd(): Promise<void> {
 async function tryContainerd(): Promise<void> {
   await using folder = await temporaryFolder("try");
   await using _ = await startContainerd({ dir: await folder.at("containerd") });
+}
+
+async function tryHosts(): Promise<void> {
+  await using folder = await temporaryFolder("try");
+  await using _ = await startHosts(await folder.at("hosts"), ["try"]);
 }
 
 async function tryPostgres(): Promise<void> {
