@@ -1,6 +1,5 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { configSchema } from "@nearlayer/shared/config/schema";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { ansibleFolder } from "../lib/hosts/playbook.ts";
@@ -57,8 +56,7 @@ test("what the example's variables make is a configuration that both programs ta
     playbook,
     JSON.stringify([play("syncer", "syncer", syncerFile), play("front-1.example.org", "mirrorlist", listFile)]),
   );
-  const silent = "events" in configSchema.shape ? [] : ["-e", '{"nearlayer_events": {}}'];
-  const rendered = await ansible("ansible-playbook", ["-i", "inventory/example", playbook, ...silent]);
+  const rendered = await ansible("ansible-playbook", ["-i", "inventory/example", playbook]);
   expect(rendered.exitCode, rendered.stdout).toBe(0);
   expect(await syncer(syncerFile, ["check-config"])).toMatchObject({ exitCode: 0, stdout: `${syncerFile}: all well` });
   expect(await mirrorlist(listFile, ["check-config"])).toMatchObject({ exitCode: 0, stdout: `${listFile}: all well` });
@@ -91,7 +89,9 @@ test("the alert rules are ones that Prometheus takes, on metrics that there are"
   const rules = resolve(ansibleFolder, "../docs/alerts.yml");
   const checked = await run("promtool", ["check", "rules", rules]);
   expect(checked.exitCode, checked.stderr).toBe(0);
-  const documented = await readFile(resolve(ansibleFolder, "../packages/mirrorlist/docs/metrics.md"), "utf8");
+  const pages = ["packages/mirrorlist/docs/metrics.md", "docs/events.md"];
+  const texts = await Promise.all(pages.map((page) => readFile(resolve(ansibleFolder, "..", page), "utf8")));
+  const documented = texts.join("\n");
   const text = await readFile(rules, "utf8");
   const operations = await readFile(resolve(ansibleFolder, "../docs/operations.md"), "utf8");
   for (const [name] of text.matchAll(/\bnearlayer_[a-z_]+\b/g)) expect(documented).toContain(name);
