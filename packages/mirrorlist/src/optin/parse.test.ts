@@ -117,11 +117,34 @@ test("JSON says the same", () => {
   expect(wrong).toMatchObject({ ok: false, problems: [{ key: "asn" }] });
 });
 
+test("as many as there may be of each list, in blocks or in brackets", () => {
+  const base = "name: m\nurl: https://m.example.net/\ncountry: DE\n";
+  const countries = Array.from({ length: 250 }, (_, n) => String.fromCharCode(65 + (n % 26), 65 + Math.floor(n / 26)));
+  const netblocks = Array.from({ length: 32 }, (_, n) => `2001:200:${n.toString(16)}:1:2:3:4:5/128`);
+  const block = (list: readonly string[]) => list.map((item) => `  - ${item}\n`).join("");
+  const blocks = `${base}countries:\n${block(countries)}netblocks:\n${block(netblocks)}`;
+  const flow = `${base}countries: [${countries}]\nnetblocks: [${netblocks.join(", ")}]\n`.replaceAll(",", ",\n  ");
+  expect(problems(blocks)).toEqual([]);
+  expect(problems(flow)).toEqual([]);
+});
+
+/** 16,000 characters of lines that are alike. */
+const lines = (line: string) => `${line}\n`.repeat(Math.floor(16_000 / (line.length + 1)));
+
 test.each([
   ["deep keys", "? ".repeat(32_000)],
+  ["deep keys on long lines", lines(`${"? ".repeat(490)}a`)],
+  ["deep keys in brackets", lines("{? ".repeat(300))],
+  ["deep keys in lists", lines("- ? - ? ".repeat(100))],
+  ["deep keys with other ends of lines", "? \r".repeat(4000)],
   ["deep lists", "[".repeat(65_000)],
+  ["deep lists on long lines", lines("- ".repeat(490))],
   ["deep lists on many lines", Array.from({ length: 200 }, (_, index) => `${" ".repeat(index)}-`).join("\n")],
   ["many keys", Array.from({ length: 2000 }, (_, index) => `${index.toString(36)}:\n`).join("")],
+  ["many keys in brackets", `{${Array.from({ length: 3000 }, (_, index) => `${index.toString(36)},\n`).join("")}}`],
+  ["many colons", lines(": ".repeat(490))],
+  ["many anchors", lines("&a ".repeat(300))],
+  ["many aliases", lines("*a :")],
   ["a bomb of aliases", `a: &a [x, x]\n${"b: [*a, *a, *a]\n".repeat(20)}`],
   ["bytes that are no text", "\0\u0001\uFFFD".repeat(1000)],
   ["a long line", `contact: ${"x".repeat(15_000)}\n`],

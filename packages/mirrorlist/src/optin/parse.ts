@@ -10,8 +10,16 @@ export type Request =
 
 /** An opt-in file has a dozen lines. */
 export const MAX_BYTES = 16_384;
-/** What a YAML parser takes a long time for is deep, and the deepest nesting is on one line. */
 const MAX_LINE = 1000;
+const MAX_INDENT = 16;
+/** How often something may stand in a file that has 15 keys, and lists of at most MAX_COUNTRIES. */
+const MAX_TIMES = [
+  ["lines", /\n/g, 600],
+  ["keys", /:(?:\s|$)/g, 100],
+  ["commas", /,/g, 600],
+  ["lists", /[[{]/g, 50],
+  ["anchors, aliases and tags", /(?:^|[\s[{,])[&*!]/g, 10],
+] as const;
 const MAX_NETBLOCKS = 32;
 const MAX_PLATFORMS = 100;
 const MAX_COUNTRIES = 250;
@@ -23,12 +31,12 @@ const token = z.string().regex(/^[0-9a-f]{64}$/, "not a token: 64 hexadecimal di
 
 /** Reads an opt-in file, which is YAML. Pure; what is wrong comes with line, key and reason. */
 export function parseOptIn(text: string, rules: Rules): Checked<Request> {
-  return tooLarge(text) ?? readYaml(requestSchema(rules), text, { maxAliasCount: 0 });
+  return tooLarge(text) ?? tooDeep(text) ?? readYaml(requestSchema(rules), text, { maxAliasCount: 0 });
 }
 
 /** The same in JSON. */
 export function parseOptInJson(text: string, rules: Rules): Checked<Request> {
-  const large = tooLarge(text, Number.POSITIVE_INFINITY);
+  const large = tooLarge(text);
   if (large !== undefined) return large;
   let value: unknown;
   try {
@@ -39,13 +47,30 @@ export function parseOptInJson(text: string, rules: Rules): Checked<Request> {
   return check(requestSchema(rules), value);
 }
 
-function tooLarge(text: string, maxLine = MAX_LINE): Checked<never> | undefined {
-  if (Buffer.byteLength(text) > MAX_BYTES) {
-    return { ok: false, problems: [{ key: "", reason: `larger than ${MAX_BYTES} bytes` }] };
+function tooLarge(text: string): Checked<never> | undefined {
+  return Buffer.byteLength(text) > MAX_BYTES ? wrong(`larger than ${MAX_BYTES} bytes`) : undefined;
+}
+
+/** An explicit key (`? key`), and a list in a list, as they begin on a line or in brackets. */
+const EXPLICIT_KEY = /(?:^\s*(?:-\s+)*|[[{,]\s*)\?(?:\s|$)/;
+const LIST_IN_LIST = /^\s*-\s+-(?:\s|$)/;
+
+/**
+ * Some of what YAML can be makes the parser slow beyond all measure (docs/decisions/0035). An opt-in file is a map of
+ * lists: what nests deeper, or has more of anything, is refused before it is parsed.
+ */
+function tooDeep(text: string): Checked<never> | undefined {
+  for (const [index, line] of text.split(/\r\n?|\n/).entries()) {
+    if (line.length > MAX_LINE) return wrong(`longer than ${MAX_LINE} characters`, index + 1);
+    const isNested = EXPLICIT_KEY.test(line) || LIST_IN_LIST.test(line) || line.search(/\S|$/) > MAX_INDENT;
+    if (isNested) return wrong("nested deeper than an opt-in file is", index + 1);
   }
-  const line = text.split("\n").findIndex(({ length }) => length > maxLine);
-  if (line < 0) return undefined;
-  return { ok: false, problems: [{ line: line + 1, key: "", reason: `longer than ${maxLine} characters` }] };
+  const many = MAX_TIMES.find(([, what, times]) => (text.match(what)?.length ?? 0) > times);
+  return many && wrong(`more ${many[0]} than an opt-in file has`);
+}
+
+function wrong(reason: string, line?: number): Checked<never> {
+  return { ok: false, problems: [{ ...(line === undefined ? {} : { line }), key: "", reason }] };
 }
 
 const isLeaving = (value: unknown): boolean =>
