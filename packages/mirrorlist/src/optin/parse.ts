@@ -91,9 +91,15 @@ function requestSchema(rules: Rules): z.ZodType<Request> {
   });
 }
 
-/** What a mirror may say of itself: all that the operator's file says, but for what the operator decides. */
+/** What a mirror may say of itself. What else the operator's file can say of one is the operator's to decide. */
+const OWN_KEYS = {
+  ...({ name: true, url: true, country: true, bandwidth: true, platforms: true, contact: true } as const),
+  ...({ asn: true, netblocks: true, private: true, countries: true, families: true } as const),
+  ...({ latitude: true, longitude: true } as const),
+};
+
 function joiningSchema(rules: Rules) {
-  const { shape } = mirrorKeys.omit({ allowPrivateAddress: true, disabled: true });
+  const { shape } = mirrorKeys.pick(OWN_KEYS);
   return z
     .strictObject({
       ...shape,

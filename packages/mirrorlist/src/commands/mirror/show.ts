@@ -2,6 +2,7 @@ import { type MirrorChange, readMirror, readMirrorChanges } from "@nearlayer/sha
 import { type Audit, type ProbeRecord, readAudits, readProbes } from "@nearlayer/shared/catalog/network-view";
 import { openCatalogToRead } from "@nearlayer/shared/catalog/read";
 import type { Config } from "@nearlayer/shared/config/schema";
+import { NearlayerError } from "@nearlayer/shared/errors";
 import { proofFileOf } from "@nearlayer/shared/proof";
 import { formatTable } from "../table.ts";
 import { type ListedMirror, listed, listMirrors } from "./list.ts";
@@ -20,15 +21,16 @@ export interface ShownMirror extends ListedMirror {
   readonly audits: readonly Audit[];
 }
 
-/** Throws NOT_FOUND when no mirror has the name, and none has had it. */
+/** Throws NOT_FOUND when no mirror has the name; of one that has left, the error says why and when. */
 export async function showMirror(config: Config, name: string): Promise<ShownMirror> {
   await using catalog = await openCatalogToRead(config.catalog);
   const record = await readMirror(catalog, name);
   const isDeclared = config.mirrors.some((declared) => declared.name === name);
   const isRow = record !== undefined && (!isDeclared || record.declaredBy === "operator");
   const mirror = isRow ? listed(record, config) : (await listMirrors(config)).find((one) => one.name === name);
-  if (mirror === undefined) throw unknownMirror(name);
   const changes = await readMirrorChanges(catalog, name, MAX_CHANGES);
+  const [last] = changes;
+  if (mirror === undefined) throw last === undefined ? unknownMirror(name) : gone(last);
   return {
     ...mirror,
     ...(isRow && record.proof !== null && mirror.url !== undefined
@@ -38,6 +40,10 @@ export async function showMirror(config: Config, name: string): Promise<ShownMir
     probes: await readProbes(catalog, name),
     audits: await readAudits(catalog, name, MAX_AUDITS),
   };
+}
+
+function gone({ mirror, reason, at }: MirrorChange): NearlayerError {
+  return new NearlayerError("NOT_FOUND", `${mirror} has left the network, ${at}: ${reason}`);
 }
 
 export function summarizeMirror(mirror: ShownMirror): string {

@@ -76,6 +76,14 @@ describe("opting in", () => {
     expect((await readMirrors(world.tree.catalog)).names).toEqual([]);
   });
 
+  test("sent again with the same token, it is the same mirror", async () => {
+    expect((await call("POST", "mirrors", yaml("m"), bearer(TOKEN))).status).toBe(201);
+    const again = await call("POST", "mirrors", yaml("m"), bearer(TOKEN));
+    expect([again.status, again.json.name, again.json.changed]).toEqual([200, "m", false]);
+    expect((await call("POST", "mirrors", yaml("m"), bearer(OTHER))).json.error.code).toBe("TAKEN");
+    expect(await readMirrorChanges(world.tree.catalog, "m", 5)).toHaveLength(1);
+  });
+
   test("what is taken is refused: a name, a URL, and what the operator's file has", async () => {
     await call("POST", "mirrors", yaml("m"));
     const twice = await call("POST", "mirrors", yaml("m"));

@@ -94,8 +94,14 @@ class Call {
     const request = this.#admit() ?? (await this.#read(undefined));
     if (request.kind === "error") return request;
     if (request.kind === "opt-out") return LEAVES_OTHERWISE;
-    const outcome = await this.context.optIns.join(request.declared, this.#token() ?? request.token);
-    if (outcome.kind !== "added") return outcome.kind === "refused" ? errorOf(outcome) : undefined;
+    const { optIns } = this.context;
+    const said = this.#token() ?? request.token;
+    // Sent twice, by who has not heard the answer to the first: it is that mirror.
+    const before = said === undefined ? undefined : await optIns.read(request.declared.name);
+    const isAgain = said !== undefined && before?.kind === "found" && isProofOf(before.record, proofOfToken(said));
+    if (isAgain) return this.#send(await optIns.change(request.declared, said));
+    const outcome = await optIns.join(request.declared, said);
+    if (outcome.kind !== "added") return this.#send(outcome);
     const { record, token } = outcome;
     this.ctx.set("Location", `/api/mirrors/${record.name}`);
     sendApi(this.ctx, 201, {
