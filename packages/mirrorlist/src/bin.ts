@@ -5,7 +5,7 @@ import { loadConfig } from "@nearlayer/shared/config/load";
 import { EXIT, type ExitCode } from "@nearlayer/shared/exit";
 import { parseReference } from "@nearlayer/shared/reference";
 import { Command, CommanderError } from "commander";
-import { crawl, hasFailures, summarizeCrawl } from "./commands/crawl.ts";
+import { crawl, crawlOn, hasFailures, summarizeChange, summarizeCrawl } from "./commands/crawl.ts";
 import { explainPull, summarizeExplanation } from "./commands/explain.ts";
 import { addMirrorCommands } from "./commands/mirror/program.ts";
 import { serve, summarizeServing } from "./commands/serve.ts";
@@ -37,8 +37,14 @@ function createProgram(end: (code: ExitCode) => void): Command {
 
   program
     .command("crawl")
-    .description("probe every mirror once and show what it has")
-    .action(async () => {
+    .description("ask every mirror once how fresh it is, check what is new there, and show what it has")
+    .option("--watch", "go on crawling, beside the servers on the same catalog, and print each change of state")
+    .addHelpText("after", CRAWLING)
+    .action(async ({ watch }: { watch?: boolean }) => {
+      if (watch) {
+        await crawlOn(config(), untilStopped(), (change) => show(change, summarizeChange));
+        return;
+      }
       const result = await crawl(config());
       show(result, summarizeCrawl);
       if (hasFailures(result)) end(EXIT.SOME_FAILED);
@@ -66,6 +72,21 @@ function createProgram(end: (code: ExitCode) => void): Command {
 
   return program;
 }
+
+function untilStopped(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+  return stop.signal;
+}
+
+const CRAWLING = `
+It takes part in the crawl of the servers on the same catalog: what it sees, they know. \`serve\` crawls by itself;
+\`crawl --watch\` is for a machine that should do that alone. docs/crawling.md says what is asked when.
+
+Examples:
+  mirrorlist crawl
+  mirrorlist --json crawl | jq '.mirrors[] | select(.state != "active") | {name, reason}'
+  mirrorlist crawl --watch`;
 
 const SERVING = `
 SIGTERM and SIGINT end it in order: /readyz says no, answers under way are finished.

@@ -3,9 +3,11 @@ import { openCatalog, readRevision } from "@nearlayer/shared/catalog/open";
 import { failWhenBusy } from "@nearlayer/shared/catalog/variants";
 import type { Config } from "@nearlayer/shared/config/schema";
 import type { Logger } from "@nearlayer/shared/log";
-import { startCrawler } from "./crawl/crawler.ts";
+import { openCrawlCatalog } from "./crawl/catalog.ts";
+import { createCrawler } from "./crawl/crawler.ts";
 import { knownGenerations } from "./crawl/known.ts";
 import { PROBE_TIMEOUT_MS } from "./crawl/probe.ts";
+import { reportLooks } from "./crawl/report-looks.ts";
 import { watchMmdbGeo } from "./geo/watch.ts";
 import { createApp } from "./http/app.ts";
 import type { AppDeps, Readiness } from "./http/deps.ts";
@@ -71,20 +73,27 @@ export async function startService(config: Config, log: Logger): Promise<Service
   });
   const uploads = () => running.config.optin.folder;
   cleanup.use(runIntake(uploads, optIns, () => rulesOf(running.config), log));
-  const means = {
-    agent,
-    isKnown: knownGenerations(catalog),
-    verifiers: () => running.config.crawler.verifiers,
-    now,
-    timeoutMs: PROBE_TIMEOUT_MS,
-    onProbed: ({ name }: { name: string }, { failure }: { failure?: { kind: string } }) =>
-      metrics.probed(name, failure?.kind ?? "ok"),
-  };
-  const published = () => watch.current().generations.keys();
-  const crawler = cleanup.use(startCrawler(network, published, means, () => running.config.crawler.interval, log));
+  const crawler = cleanup.use(
+    createCrawler({
+      catalog: cleanup.use(await openCrawlCatalog(config.catalog)),
+      network,
+      agent,
+      root: config.root,
+      isKnown: knownGenerations(catalog),
+      verifiers: () => running.config.crawler.verifiers,
+      settings: () => running.config.crawler,
+      newest: () => watch.current().generations,
+      needsApproval: () => false,
+      now,
+      timeoutMs: PROBE_TIMEOUT_MS,
+      onProbed: ({ name }, { failure }) => metrics.probed(name, failure?.kind ?? "ok"),
+      log,
+    }),
+  );
+  crawler.start();
   let isDraining = false;
   const readiness = () =>
-    readinessOf(isDraining, watch.failure(), crawler.rounds() > 0 || now() - started > MAX_FIRST_ROUND_MS);
+    readinessOf(isDraining, watch.failure(), crawler.isReady() || now() - started > MAX_FIRST_ROUND_MS);
   let deps: AppDeps = {
     config,
     snapshot: watch.current,
@@ -96,7 +105,8 @@ export async function startService(config: Config, log: Logger): Promise<Service
     }),
     network,
     geo,
-    firstUse: createFirstUse(countLooks(createLook(agent, config.root), metrics), now),
+    firstUse: createFirstUse(reportLooks(countLooks(createLook(agent, config.root), metrics), crawler.suspect), now),
+    redirected: crawler.redirected,
     failover: createFailover(now),
     variants: boundedVariants(createVariants(catalog, log)),
     records: createRecords(catalog, now),

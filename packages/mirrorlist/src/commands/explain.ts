@@ -4,7 +4,9 @@ import type { Reference } from "@nearlayer/shared/reference";
 import { type Explanation, explain } from "../explain/explain.ts";
 import { openMmdbGeo } from "../geo/mmdb.ts";
 import { parseAddress } from "../selection/client.ts";
-import { probeOnce } from "./probed.ts";
+import { readSnapshot } from "../served/read.ts";
+import { EMPTY_SNAPSHOT } from "../served/snapshot.ts";
+import { askForgotten, openNetwork } from "./probed.ts";
 import { formatTable } from "./table.ts";
 
 /** What a pull of the image from the address would get, by the catalog and the mirrors as they are now. */
@@ -12,8 +14,10 @@ export async function explainPull(config: Config, reference: Reference, ip: stri
   const address = parseAddress(ip);
   if (address === undefined) throw new NearlayerError("USAGE", `not an IP address: ${ip.slice(0, 100)}`);
   const geo = await openMmdbGeo(config.mirrorlist.geoip);
-  const { snapshot, network } = await probeOnce(config);
-  const deps = { snapshot, mirrors: network.mirrors(), geo, config, now: Date.now() };
+  await using opened = await openNetwork(config);
+  await askForgotten(opened, config);
+  const snapshot = await readSnapshot(opened.catalog, EMPTY_SNAPSHOT);
+  const deps = { snapshot, mirrors: opened.network.mirrors(), geo, config, now: Date.now() };
   const explanation = await explain(deps, reference, address);
   if (explanation.kind === "explanation") return explanation;
   throw new NearlayerError("NOT_FOUND", `${explanation.message}: ${explanation.detail}`, {

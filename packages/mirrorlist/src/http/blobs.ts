@@ -54,6 +54,7 @@ function answerLayer(
     if (failover > 0) ctx.state.entry.failover = failover;
     if (candidate === undefined) return sendFromOrigin(ctx, context, digest, blob, failover > 0 ? "failed" : "none");
     const { mirror, platform, rank } = candidate;
+    context.redirected?.(mirror.name, blob.size);
     redirect(ctx, `${mirror.url}${pubBlobName(platform, digest)}`, mirror.name, rankName(rank));
     return undefined;
   });

@@ -25,6 +25,8 @@ export interface AppDeps extends PullDeps {
   readonly readiness: () => Readiness;
   readonly optIns: OptIns;
   readonly gate: Gate;
+  /** Counts a client that was sent to a mirror for so many bytes. */
+  readonly redirected?: (mirror: string, bytes: number) => void;
   readonly metrics: Metrics;
   /** What the catalog tells people of the mirrors. */
   readonly records: Records;

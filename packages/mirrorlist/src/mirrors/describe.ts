@@ -34,6 +34,9 @@ export interface PlatformDescription {
   readonly behind?: number;
   /** Seconds since the first of these was made. */
   readonly lag?: number;
+  /** What it says it has, where that does not count yet, and why not. */
+  readonly shown?: number;
+  readonly doubt?: string;
   readonly seenAt?: string;
   readonly failure?: string;
 }
@@ -66,9 +69,11 @@ export function withoutPlaces(description: MirrorDescription, mirror: Mirror): M
   return {
     ...rest,
     ...(reason === undefined ? {} : { reason: hidePlaces(reason, mirror.url) }),
-    platforms: platforms.map(({ failure, ...platform }) =>
-      failure === undefined ? platform : { ...platform, failure: hidePlaces(failure, mirror.url) },
-    ),
+    platforms: platforms.map(({ failure, doubt, ...platform }) => ({
+      ...platform,
+      ...(doubt === undefined ? {} : { doubt: hidePlaces(doubt, mirror.url) }),
+      ...(failure === undefined ? {} : { failure: hidePlaces(failure, mirror.url) }),
+    })),
   };
 }
 
@@ -110,7 +115,7 @@ function describePlatform(
 ): PlatformDescription {
   const probe = mirror.probes.get(platform);
   if (probe === undefined) return { platform, state: "unknown" };
-  const { generation, seenAt, failure } = probe;
+  const { generation, shown, doubt, seenAt, failure } = probe;
   const behind = generation === undefined || newest === undefined ? undefined : Math.max(0, newest - generation);
   const lag = lagOf(behind, generations, now);
   const failing = failure?.kind === "absent" ? "absent" : "failing";
@@ -120,6 +125,8 @@ function describePlatform(
     ...(generation === undefined ? {} : { generation }),
     ...(behind === undefined ? {} : { behind }),
     ...(lag === undefined ? {} : { lag }),
+    ...(shown === undefined ? {} : { shown }),
+    ...(doubt === undefined ? {} : { doubt }),
     ...(seenAt === undefined ? {} : { seenAt: new Date(seenAt).toISOString() }),
     ...(failure === undefined ? {} : { failure: failure.message }),
   };

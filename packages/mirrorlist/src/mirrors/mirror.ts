@@ -41,6 +41,8 @@ export interface Mirror extends MirrorStatus {
   /** By the operator: in the file, or by command. */
   readonly disabled: boolean;
   readonly allowPrivateAddress: boolean;
+  /** Where rsync lists its tree. */
+  readonly rsync: string | undefined;
   readonly seed: Seed;
   /** The newest probe of each platform. */
   readonly probes: ReadonlyMap<Platform, Probe>;
@@ -70,6 +72,7 @@ export function mirrorOf(declared: DeclaredMirror, status: MirrorStatus = ACTIVE
     private: declared.private,
     disabled,
     allowPrivateAddress: declared.allowPrivateAddress,
+    rsync: declared.rsync,
     seed: seedOf(declared.name),
     probes: new Map(),
   };

@@ -11,6 +11,8 @@ export interface Network {
   mirrors(): readonly Mirror[];
   /** Notes what probes of a mirror have shown; a mirror that is gone meanwhile is passed over. */
   record(name: string, probes: readonly Probe[]): void;
+  /** The same for many mirrors at once. */
+  recordAll(news: ReadonlyMap<string, readonly Probe[]>): void;
   /** Another file takes the place of this. What is known of a mirror stays, as long as it is the same server. */
   replace(declared: readonly DeclaredMirror[]): void;
   /** Takes in what has changed in the catalog. */
@@ -44,16 +46,20 @@ export function createNetwork(declared: readonly DeclaredMirror[], known?: Mirro
     origins = next;
   };
   rebuild();
+  const recordAll = (news: ReadonlyMap<string, readonly Probe[]>) => {
+    mirrors = mirrors.map((mirror) => {
+      const probes = news.get(mirror.name);
+      if (probes === undefined) return mirror;
+      return {
+        ...mirror,
+        probes: new Map([...mirror.probes, ...probes.map((probe) => [probe.platform, probe] as const)]),
+      };
+    });
+  };
   return {
     mirrors: () => mirrors,
-    record(name, probes) {
-      mirrors = mirrors.map((mirror) => {
-        if (mirror.name !== name) return mirror;
-        const next = new Map(mirror.probes);
-        for (const probe of probes) next.set(probe.platform, probe);
-        return { ...mirror, probes: next };
-      });
-    },
+    record: (name, probes) => recordAll(new Map([[name, probes]])),
+    recordAll,
     replace(next) {
       file = next;
       rebuild();

@@ -22,8 +22,12 @@ export interface Probe {
   readonly platform: Platform;
   /** When it was last asked. */
   readonly at: number;
-  /** The generation that it showed when it last answered well, and when that was. */
+  /** The generation that counts: shown when the mirror last answered well, and a sample of what is new in it seen there. */
   readonly generation?: number;
+  /** The generation that it showed when it last answered well, where it is another than the one that counts. */
+  readonly shown?: number;
+  /** Why what it shows does not count, a clause for people. */
+  readonly doubt?: string;
   readonly seenAt?: number;
   /** What the next conditional request repeats. */
   readonly etag?: string;

@@ -59,3 +59,12 @@ export function isBusy(error: unknown): boolean {
   }
   return false;
 }
+
+/**
+ * Makes a connection to SQLite leave flushing to the next checkpoint: after a power failure the last commits may be
+ * missing, and the file is whole all the same (https://www.sqlite.org/pragma.html#pragma_synchronous, NORMAL with a WAL).
+ */
+export async function flushRarely(catalog: Catalog): Promise<void> {
+  if (catalog.getExecutor().adapter instanceof PostgresAdapter) return;
+  await sql`pragma synchronous = normal`.execute(catalog);
+}

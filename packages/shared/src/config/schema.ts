@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { messageOf } from "../errors.ts";
-import { parseVerifier } from "../note.ts";
 import { isPlatform, type Platform } from "../platform.ts";
 import { httpUrl, listen, listenOrNone } from "./address.ts";
+import { crawler } from "./crawler.ts";
 import { duration, UNITS } from "./duration.ts";
 import { events } from "./events.ts";
 import { optin } from "./optin.ts";
-import { parseTarget } from "./target.ts";
+import { parseListingSource, parseTarget } from "./target.ts";
 
 /**
  * The configuration, one file for both programs. Its keys are a contract: operators' files and playbooks rely on
@@ -30,14 +30,6 @@ const target = z.string().transform((text, context) => {
   }
 });
 
-const verifier = z.string().transform((text, context) => {
-  try {
-    return parseVerifier(text);
-  } catch (error) {
-    context.addIssue({ code: "custom", message: messageOf(error) });
-    return z.NEVER;
-  }
-});
 
 const delivery = z.enum(["auto", "urls", "redirect"]);
 
@@ -184,6 +176,15 @@ const mirrorlist = mirrorlistKeys
     error: "none, and no listenTls: nothing would be answered",
   });
 
+function readListing(text: string, context: z.RefinementCtx): string {
+  try {
+    return parseListingSource(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: messageOf(error) });
+    return z.NEVER;
+  }
+}
+
 const country = z.string().regex(/^[A-Z]{2}$/, "not a country: two capital letters (ISO 3166-1)");
 
 /** What can be said of a mirror. */
@@ -208,6 +209,8 @@ export const mirrorKeys = z.strictObject({
   contact: z.string().max(200).optional(),
   asn: z.int().min(1).max(4_294_967_295).optional(),
   netblocks: z.array(cidr).max(1000).default([]),
+  /** Where rsync lists the same tree: `rsync://host/module/`. With it, what is there is checked by listings too. */
+  rsync: z.string().transform(readListing).optional(),
   private: z.boolean().default(false),
   allowPrivateAddress: z.boolean().default(false),
   disabled: z.boolean().default(false),
@@ -240,13 +243,7 @@ export const configSchema = z.strictObject({
       }
     }),
   optin: optin.prefault({}),
-  crawler: z
-    .strictObject({
-      interval: duration.default(60_000),
-      /** The lines that `syncer key generate` prints; when there is one, a GENERATION counts only if signed by one. */
-      verifiers: z.array(verifier).default([]),
-    })
-    .prefault({}),
+  crawler: crawler.prefault({}),
   events: events.prefault({}),
 });
 

@@ -13,6 +13,7 @@ const PATH = "[A-Za-z0-9._/@+=,~-]*";
 const HOST = "(?:[A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])";
 const USER = "(?:[A-Za-z0-9._-]+@)?";
 const DAEMON = new RegExp(`^rsync://${USER}${HOST}(?::\\d{1,5})?/[A-Za-z0-9._-]+/${PATH}$`);
+const LISTING = new RegExp(`^rsync://${HOST}(?::\\d{1,5})?/[A-Za-z0-9._-]+/${PATH}$`);
 const DAEMON_SHORT = new RegExp(`^${USER}${HOST}::[A-Za-z0-9._-]+(?:/${PATH})?$`);
 const SSH = new RegExp(`^${USER}${HOST}:(?!//)${PATH}$`);
 const LOCAL = new RegExp(`^\\.?/(?!/)${PATH}[A-Za-z0-9_-]/$`);
@@ -27,5 +28,14 @@ export function parseTarget(text: string): Target {
   }
   throw new NearlayerError("CONFIG_INVALID", `not a destination for rsync: ${JSON.stringify(text.slice(0, 200))}`, {
     hint: "use rsync://host/module/, host::module/, user@host:/folder/ or /folder/, without spaces or shell characters",
+  });
+}
+
+/** A daemon's module whose tree is listed. Throws CONFIG_INVALID when the text is not one that we would give to rsync. */
+export function parseListingSource(text: string): string {
+  const source = text.endsWith("/") ? text : `${text}/`;
+  if (text.length <= 500 && !source.split("/").includes("..") && LISTING.test(source)) return source;
+  throw new NearlayerError("CONFIG_INVALID", `not a module of an rsync daemon: ${JSON.stringify(text.slice(0, 200))}`, {
+    hint: "use rsync://host/module/, without user, spaces or shell characters",
   });
 }

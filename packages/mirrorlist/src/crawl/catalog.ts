@@ -1,0 +1,14 @@
+import { type Catalog, openCatalog } from "@nearlayer/shared/catalog/open";
+import { failWhenBusy, flushRarely } from "@nearlayer/shared/catalog/variants";
+
+/**
+ * The crawler's own connection to the catalog: it waits for no other writer, and what it writes need not survive a power
+ * failure to the last second, since the next round shows it again. Its commits cost no flush of the disk on the thread that
+ * answers requests.
+ */
+export async function openCrawlCatalog(location: string): Promise<Catalog> {
+  const catalog = await openCatalog(location);
+  await failWhenBusy(catalog);
+  await flushRarely(catalog);
+  return catalog;
+}
