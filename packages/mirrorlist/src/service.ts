@@ -3,7 +3,7 @@ import { openCatalog, readRevision } from "@nearlayer/shared/catalog/open";
 import { failWhenBusy } from "@nearlayer/shared/catalog/variants";
 import type { Config } from "@nearlayer/shared/config/schema";
 import type { Logger } from "@nearlayer/shared/log";
-import { openCrawlCatalog } from "./crawl/catalog.ts";
+import { createCrawlAgent, openCrawlCatalog } from "./crawl/catalog.ts";
 import { createCrawler } from "./crawl/crawler.ts";
 import { knownGenerations } from "./crawl/known.ts";
 import { PROBE_TIMEOUT_MS } from "./crawl/probe.ts";
@@ -77,7 +77,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     createCrawler({
       catalog: cleanup.use(await openCrawlCatalog(config.catalog)),
       network,
-      agent,
+      agent: cleanup.use(createCrawlAgent()),
       root: config.root,
       isKnown: knownGenerations(catalog),
       verifiers: () => running.config.crawler.verifiers,

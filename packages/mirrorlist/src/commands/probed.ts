@@ -4,11 +4,10 @@ import type { Catalog } from "@nearlayer/shared/catalog/open";
 import type { Config } from "@nearlayer/shared/config/schema";
 import { createLogger } from "@nearlayer/shared/log";
 import type { Platform } from "@nearlayer/shared/platform";
-import { openCrawlCatalog } from "../crawl/catalog.ts";
+import { createCrawlAgent, openCrawlCatalog } from "../crawl/catalog.ts";
 import { type Crawler, createCrawler } from "../crawl/crawler.ts";
 import { knownGenerations } from "../crawl/known.ts";
 import { PROBE_TIMEOUT_MS } from "../crawl/probe.ts";
-import { createMirrorAgent } from "../mirrors/agent.ts";
 import { followNetwork } from "../mirrors/follow.ts";
 import type { Network } from "../mirrors/network.ts";
 import { maxProbeAge } from "../mirrors/probe.ts";
@@ -33,7 +32,7 @@ export async function openNetwork(
   // What these commands show is their result, and not a log.
   const log = createLogger("mirrorlist", process.env.NEARLAYER_LOG ?? "silent");
   const catalog = cleanup.use(await openCrawlCatalog(config.catalog));
-  const agent = cleanup.use(createMirrorAgent());
+  const agent = cleanup.use(createCrawlAgent());
   const { network } = cleanup.use(await followNetwork(catalog, config.catalog, config.mirrors, log));
   let newest: ReadonlyMap<Platform, number> = new Map();
   const refresh = async () => {

@@ -1,5 +1,6 @@
 import type { NewAudit } from "@nearlayer/shared/catalog/audits";
 import type { Platform } from "@nearlayer/shared/platform";
+import { deadlineIn } from "../mirrors/deadline.ts";
 import type { Mirror } from "../mirrors/mirror.ts";
 import { type BlobThere, type CheckMeans, checkHash, checkHead, MAX_PART_BYTES } from "./blob-check.ts";
 import { isLacking, isWrong, type Looked, lookAt } from "./look.ts";
@@ -20,7 +21,7 @@ export interface Audited {
 /** How many blobs are drawn; the first is asked for by HEAD, the others for a part. */
 const BLOBS = 4;
 /** A mirror that answers nothing has an end of it. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 300_000;
 
 /**
  * Looks at a few blobs that a mirror has to have, the newest first among the likely, at those that it was seen without
@@ -32,9 +33,22 @@ export async function auditBlobs(
   means: AuditMeans,
   { hashBytes, also }: { readonly hashBytes: number; readonly also: readonly BlobThere[] },
 ): Promise<Audited> {
-  const patience = AbortSignal.timeout(PATIENCE_MS);
-  const signal = means.signal === undefined ? patience : AbortSignal.any([means.signal, patience]);
-  const patient = { ...means, signal };
+  const patience = deadlineIn(PATIENCE_MS, means.signal);
+  try {
+    return await auditWithin(mirror, platform, generation, { ...means, signal: patience.signal }, hashBytes, also);
+  } finally {
+    patience.clear();
+  }
+}
+
+async function auditWithin(
+  mirror: Mirror,
+  platform: Platform,
+  generation: number,
+  means: AuditMeans,
+  hashBytes: number,
+  also: readonly BlobThere[],
+): Promise<Audited> {
   const { blobs } = await means.blobs.draw({ platform, after: 0, upTo: generation }, BLOBS);
   const drawn = blobs.map(({ digest, size }) => ({ mirror, platform, digest, size }));
   const looks: Looked[] = [];
@@ -44,12 +58,12 @@ export async function auditBlobs(
     audits.push(auditOf(kind, look));
     return !isWrong(look) && (look.finding.ok || isLacking(look));
   };
-  for (const there of also) if (!note("range", await lookAt(there, patient))) return { looks, audits };
+  for (const there of also) if (!note("range", await lookAt(there, means))) return { looks, audits };
   for (const [index, there] of drawn.entries()) {
     const isGood =
       index === 0
-        ? note("head", { there, finding: await checkHead(there, patient) })
-        : note("range", await lookAt(there, patient, partOf(there.size, means.random)));
+        ? note("head", { there, finding: await checkHead(there, means) })
+        : note("range", await lookAt(there, means, partOf(there.size, means.random)));
     // What does not answer need not be asked for more.
     if (!isGood) return { looks, audits };
   }

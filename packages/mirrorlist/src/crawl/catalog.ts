@@ -1,5 +1,6 @@
 import { type Catalog, openCatalog } from "@nearlayer/shared/catalog/open";
 import { failWhenBusy, flushRarely } from "@nearlayer/shared/catalog/variants";
+import { createMirrorAgent, type MirrorAgent } from "../mirrors/agent.ts";
 
 /**
  * The crawler's own connection to the catalog: it waits for no other writer, and what it writes need not survive a power
@@ -12,3 +13,6 @@ export async function openCrawlCatalog(location: string): Promise<Catalog> {
   await flushRarely(catalog);
   return catalog;
 }
+
+/** A mirror has its turn once in an interval: no connection is kept for the next one. */
+export const createCrawlAgent = (): MirrorAgent => createMirrorAgent({ connections: 2, keepAliveTimeout: 1000 });

@@ -1,3 +1,4 @@
+import { deadlineIn } from "../mirrors/deadline.ts";
 import type { Mirror } from "../mirrors/mirror.ts";
 import type { Probe } from "../mirrors/probe.ts";
 import type { BlobThere, CheckMeans } from "./blob-check.ts";
@@ -19,7 +20,7 @@ export interface ClaimMeans extends CheckMeans {
 /** How many blobs are looked at for a new generation, and when a mirror is looked at for the first time. */
 export const SAMPLE = 16;
 export const FIRST_SAMPLE = 32;
-const AT_ONCE = 4;
+const AT_ONCE = 2;
 /** A mirror has no longer to prove all that it claims. */
 const PATIENCE_MS = 20_000;
 
@@ -47,11 +48,13 @@ export async function settleClaim(
     const doubt = `shows generation ${claimed}, and the catalog cannot be asked what is new in it`;
     return { probe: { ...bare, ...before, shown: claimed, doubt }, looks: [] };
   }
-  const { signal, isOver } = withPatience(means.signal);
+  const patience = deadlineIn(PATIENCE_MS, means.signal);
+  const { signal, isOver } = patience;
   const since = new Map(drawn.blobs.map((blob) => [blob.digest, blob.since]));
   const there = drawn.blobs.map(({ digest, size }) => ({ mirror, platform: probe.platform, digest, size }));
   const again = also.filter(({ platform, digest }) => platform === probe.platform && !since.has(digest));
   const looks = await eachOf([...again, ...there], AT_ONCE, (one) => lookAt(one, { ...means, signal }), isWrong);
+  patience.clear();
   const failed = looks.filter(({ finding }) => !finding.ok);
   const [worst] = [...failed].sort((a, b) => weight(b) - weight(a));
   const noted = looks.filter(({ finding, there: one }) => !finding.ok || again.includes(one)).slice(0, MOST_NOTED);
@@ -74,11 +77,3 @@ export async function settleClaim(
 
 const MOST_NOTED = 8;
 const weight = (look: Looked) => (isWrong(look) ? 2 : isLacking(look) ? 1 : 0);
-
-function withPatience(signal: AbortSignal | undefined) {
-  const patience = AbortSignal.timeout(PATIENCE_MS);
-  return {
-    signal: signal === undefined ? patience : AbortSignal.any([signal, patience]),
-    isOver: () => patience.aborted,
-  };
-}

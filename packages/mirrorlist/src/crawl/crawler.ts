@@ -48,7 +48,7 @@ export interface Crawler extends AsyncDisposable {
 }
 
 /** How many mirrors are asked at a time, and how many are audited. */
-const TURNS = 128;
+const TURNS = 64;
 const AUDITS = 8;
 const HISTORY_MS = 10_000;
 const PRUNE_MS = 3_600_000;

@@ -3,6 +3,7 @@ import { isIP, type LookupFunction } from "node:net";
 import { messageOf, systemCode } from "@nearlayer/shared/errors";
 import { Agent, type Dispatcher, errors, request } from "undici";
 import { parseAddress } from "../selection/client.ts";
+import { deadlineIn } from "./deadline.ts";
 
 /** A mirror's URL leads to an address that is not of the public internet, and the operator has not allowed that. */
 export class PrivateAddressError extends Error {
@@ -28,23 +29,30 @@ export interface MirrorRequest {
 
 const USER_AGENT = "nearlayer-mirrorlist";
 
-/** No redirect is followed, no body is decompressed, and unless it is allowed no private address is connected to. */
-export function createMirrorAgent(): MirrorAgent {
-  const limits = { connections: 16, pipelining: 1, keepAliveTimeout: 10_000, maxHeaderSize: 16_384 };
+/** `connections` is to each mirror. No redirect is followed, no body is decompressed, and unless it is allowed no private address is connected to. */
+export function createMirrorAgent({ connections = 16, keepAliveTimeout = 10_000 } = {}): MirrorAgent {
+  const limits = { connections, pipelining: 1, keepAliveTimeout, maxHeaderSize: 16_384 };
   const open = new Agent({ ...limits });
   const guarded = new Agent({ ...limits, connect: { lookup: publicLookup } });
   return {
     async request(url, { method, timeoutMs, allowPrivateAddress, headers, signal }) {
       if (!allowPrivateAddress) refusePrivateLiteral(url);
-      const timeout = AbortSignal.timeout(timeoutMs);
-      return request(url, {
-        method,
-        dispatcher: allowPrivateAddress ? open : guarded,
-        headersTimeout: timeoutMs,
-        bodyTimeout: timeoutMs,
-        signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-        headers: { "user-agent": USER_AGENT, "accept-encoding": "identity", ...headers },
-      });
+      const deadline = deadlineIn(timeoutMs, signal);
+      try {
+        const response = await request(url, {
+          method,
+          dispatcher: allowPrivateAddress ? open : guarded,
+          headersTimeout: timeoutMs,
+          bodyTimeout: timeoutMs,
+          signal: deadline.signal,
+          headers: { "user-agent": USER_AGENT, "accept-encoding": "identity", ...headers },
+        });
+        response.body.once("close", deadline.clear);
+        return response;
+      } catch (error) {
+        deadline.clear();
+        throw error;
+      }
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([open.destroy(), guarded.destroy()]);

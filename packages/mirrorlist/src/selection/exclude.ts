@@ -1,3 +1,4 @@
+import type { MirrorState } from "@nearlayer/shared/catalog/schema-network";
 import type { Scheme } from "@nearlayer/shared/config/schema";
 import type { Platform } from "@nearlayer/shared/platform";
 import type { Mirror } from "../mirrors/mirror.ts";
@@ -14,6 +15,8 @@ export interface Placement {
 /** Why a mirror is not sent this client for this blob. */
 export type ExclusionReason =
   | "disabled"
+  | "pending" // it has not shown its proof, or its first full check is under way
+  | "quarantined" // it showed wrong bytes
   | "private" // it serves other netblocks
   | "country" // it serves other countries
   | "family" // it has no address of the client's family
@@ -41,6 +44,8 @@ export interface Asker {
 /** What does not depend on the blob. */
 export function excludeForClient(mirror: Mirror, rank: Rank, asker: Asker): Exclusion | undefined {
   if (mirror.disabled) return { reason: "disabled", detail: "disabled by the operator" };
+  const notInUse = NOT_IN_USE[mirror.state];
+  if (notInUse !== undefined) return { reason: notInUse, detail: mirror.reason };
   if (mirror.private && rank.kind !== "netblock") {
     return { reason: "private", detail: "private to netblocks that the client is not in" };
   }
@@ -55,6 +60,13 @@ export function excludeForClient(mirror: Mirror, rank: Rank, asker: Asker): Excl
     return { reason: "scheme", detail: "http, and this client does not follow from https to http" };
   return asker.scheme === "https-only" ? { reason: "scheme", detail: "http, and only https is allowed" } : undefined;
 }
+
+/** States in which nobody is sent to a mirror. One that is stale, or does not answer, is known by its probes. */
+const NOT_IN_USE: Readonly<Partial<Record<MirrorState, ExclusionReason>>> = {
+  pending: "pending",
+  checking: "pending",
+  quarantined: "quarantined",
+};
 
 const FAMILY_NAMES = { ipv4: "IPv4", ipv6: "IPv6" } as const;
 
@@ -106,5 +118,6 @@ function whyNotShown(probe: Probe | undefined, { platform, since }: Placement, m
   if (probe.seenAt === undefined || probe.generation === undefined || now - probe.seenAt > maxAge) {
     return { reason: "unreachable", detail: `${platform}: the last good probe is too old` };
   }
-  return { reason: "behind", detail: `${platform}: at generation ${probe.generation}, the blob came with ${since}` };
+  const detail = `${platform}: at generation ${probe.generation}, the blob came with ${since}`;
+  return { reason: "behind", detail: probe.doubt === undefined ? detail : `${detail}; it ${probe.doubt}` };
 }
