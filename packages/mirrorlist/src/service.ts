@@ -83,7 +83,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
       verifiers: () => running.config.crawler.verifiers,
       settings: () => running.config.crawler,
       newest: () => watch.current().generations,
-      needsApproval: () => false,
+      needsApproval: () => running.config.optin.policy === "approve",
       now,
       timeoutMs: PROBE_TIMEOUT_MS,
       onProbed: ({ name }, { failure }) => metrics.probed(name, failure?.kind ?? "ok"),

@@ -39,7 +39,7 @@ export function summarizeChange({ name, was, to, reason }: AppliedTransition): s
 
 export function summarizeCrawl({ mirrors }: CrawlResult): string {
   if (mirrors.length === 0) return "no mirrors are declared";
-  const rows = mirrors.flatMap(({ name, country, state: status, reason, platforms }) =>
+  const rows = mirrors.flatMap(({ name, country, state: status, reason = "", platforms }) =>
     platforms.length === 0 || status === "disabled" || status === "pending"
       ? [[name, country, status, "-", platforms.length === 0 ? "nothing published yet" : "-", "-", reason]]
       : platforms.map(({ platform, state, generation, failure, doubt }, index) => [

@@ -46,7 +46,7 @@ export async function openNetwork(
       verifiers: () => config.crawler.verifiers,
       settings: () => config.crawler,
       newest: () => newest,
-      needsApproval: () => false,
+      needsApproval: () => config.optin.policy === "approve",
     }),
   );
   const resources = cleanup.move();

@@ -88,6 +88,7 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
   let hasMoved = true;
   let wake = new AbortController();
   let loop: Promise<void> | undefined;
+  let firstTurns: Promise<void> | undefined;
   const databaseTime = () => deps.now() + skew;
   const madeAt = createMadeAt(catalog);
   const travels = createTravels(catalog, madeAt, startedAt, () => 2 * settings().interval);
@@ -236,7 +237,15 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
     if (news.size > 0) network.recordAll(news);
   }
 
-  async function flush(withHistory: boolean): Promise<void> {
+  // One after the other, so that nothing is written twice.
+  let flushed: Promise<void> = Promise.resolve();
+  function flush(withHistory: boolean): Promise<void> {
+    const next = flushed.then(() => writeDown(withHistory));
+    flushed = next.catch(() => undefined);
+    return next;
+  }
+
+  async function writeDown(withHistory: boolean): Promise<void> {
     recordGathered();
     if (hasMoved) {
       hasMoved = false;
@@ -265,14 +274,14 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
         due.set(mirror.name, mirror);
     }
     const begun = (await claim(due)).map(begin);
-    if (!isReady) {
-      await Promise.all(begun);
+    firstTurns ??= Promise.all(begun).then(async () => {
       hasMoved = true;
-    }
+      await flush(false).catch(() => undefined);
+      isReady = true;
+    });
     await flush(deps.now() - historyAt >= HISTORY_MS).catch((error: unknown) => {
       if (!isBusy(error)) log.debug({ reason: messageOf(error) }, "what the crawler has seen is not written down yet");
     });
-    isReady = true;
     if (deps.now() - prunedAt >= PRUNE_MS) {
       prunedAt = deps.now();
       await prune().catch((error: unknown) => log.debug({ reason: messageOf(error) }, "the history was not pruned"));

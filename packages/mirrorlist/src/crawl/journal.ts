@@ -117,9 +117,14 @@ export function createJournal(): Journal {
     while (transitions.length > 0) {
       // One of each mirror at a time: the next goes out from the state that this one leads to.
       const [first, rest] = firstOfEach(transitions);
-      const at = new Date(Date.now() + skew).toISOString();
-      applied.push(...(await setMirrorStates(catalog, first, at)));
       transitions = rest;
+      const at = new Date(Date.now() + skew).toISOString();
+      try {
+        applied.push(...(await setMirrorStates(catalog, first, at)));
+      } catch (error) {
+        transitions = [...first.map((one) => [one]), ...transitions];
+        throw error;
+      }
     }
     return applied;
   }
