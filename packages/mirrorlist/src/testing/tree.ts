@@ -40,10 +40,11 @@ export interface PushedImage {
   readonly layers: readonly Digest[];
 }
 
-export async function createTree(): Promise<Tree> {
+/** The catalog is a file beside the tree, or where `database` says. */
+export async function createTree(database?: string): Promise<Tree> {
   const folder = await mkdtemp(join(tmpdir(), "nearlayer-mirrorlist-"));
   const root = join(folder, "root");
-  const location = join(folder, "catalog.db");
+  const location = database ?? join(folder, "catalog.db");
   const catalog = await openCatalog(location);
   return {
     root,

@@ -59,8 +59,8 @@ export async function claimTurns(
     const ours: string[] = [];
     for (const [name, { every, first }] of due) {
       const last = leases.get(name);
-      // A lease that lasts longer than any does was given by a clock that went wrong.
-      const isTaken = last !== undefined && last > now && last <= now + MAX_LEASE_MS;
+      // One that lasts longer than any does was given by longer intervals than now, or by a clock that went wrong.
+      const isTaken = last !== undefined && last > now && last <= now + LONGEST * every;
       if (isTaken && !asked.has(name) && forced?.has(name) !== true) {
         until.set(name, last);
         continue;
@@ -79,8 +79,8 @@ export async function claimTurns(
   });
 }
 
-/** A day: far above any turn. */
-const MAX_LEASE_MS = 86_400_000;
+/** In intervals: more than the longest pause between two turns of a mirror that is gone. */
+const LONGEST = 6;
 
 async function writeLeases(
   transaction: Catalog,

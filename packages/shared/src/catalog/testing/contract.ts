@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, type TestContext } from "vitest";
 import { type Catalog, openCatalog } from "../open.ts";
+import { crawlContract } from "./crawl.contract.ts";
 import { eventsContract } from "./events.contract.ts";
 import { generationsContract } from "./generations.contract.ts";
 import { imagesContract } from "./images.contract.ts";
@@ -57,6 +58,7 @@ const PARTS: Readonly<Record<string, ContractPart>> = {
   mirrors: mirrorsContract,
   "states of mirrors": mirrorStatesContract,
   "the network as it is seen": networkViewContract,
+  crawl: crawlContract,
   processes: processesContract,
   watch: watchContract,
   events: eventsContract,
