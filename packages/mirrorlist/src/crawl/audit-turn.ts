@@ -142,12 +142,14 @@ async function lessened(mirror: Mirror, lacking: readonly Looked[], means: TurnM
 /** Compares a 256th part of what the platform holds with what rsync lists there. */
 async function auditListing(mirror: Mirror, probe: Probe, source: string, means: TurnMeans) {
   const { platform, generation = 0 } = probe;
-  const prefix = Math.floor(means.random() * 256);
-  const [from, before] = [prefix, prefix + 1].map((number) => `sha256:${number.toString(16).padStart(2, "0")}`);
-  const digits = (from ?? "").slice(7);
   const { catalog, agent, signal, root, timeoutMs } = means;
   const span = { platform, after: 0, upTo: generation };
-  const expected = await readCarriedFrom(catalog, span, from ?? "", MOST_LISTED, prefix === 255 ? undefined : before);
+  // Where one of the newest is: a part of a small platform may be empty.
+  const [drawn] = (await means.blobs.draw(span, 1)).blobs;
+  if (drawn === undefined) return NOTHING;
+  const digits = drawn.digest.slice(7, 9);
+  // "g" comes after every digit.
+  const expected = await readCarriedFrom(catalog, span, `sha256:${digits}`, MOST_LISTED, `sha256:${digits}g`);
   if (expected.length === 0) return NOTHING;
   const listing = await listBlobs(source, platform, digits, {
     allowPrivateAddress: mirror.allowPrivateAddress,

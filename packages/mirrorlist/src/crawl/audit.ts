@@ -50,7 +50,11 @@ async function auditWithin(
   also: readonly BlobThere[],
 ): Promise<Audited> {
   const { blobs } = await means.blobs.draw({ platform, after: 0, upTo: generation }, BLOBS);
-  const drawn = blobs.map(({ digest, size }) => ({ mirror, platform, digest, size }));
+  // Few come in an order of their own: each must have a turn at each kind of look.
+  const order = new Map(blobs.map((blob) => [blob, means.random()]));
+  const drawn = blobs
+    .toSorted((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0))
+    .map(({ digest, size }) => ({ mirror, platform, digest, size }));
   const looks: Looked[] = [];
   const audits: NewAudit[] = [];
   const note = (kind: NewAudit["kind"], look: Looked) => {

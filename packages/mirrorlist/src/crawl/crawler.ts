@@ -51,6 +51,8 @@ export interface Crawler extends AsyncDisposable {
 const TURNS = 64;
 const AUDITS = 8;
 const HISTORY_MS = 10_000;
+/** A generation this old at the start, and two intervals, is still followed on its way: its time is in whole seconds. */
+const NEWS_MS = 5000;
 const PRUNE_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** A client's word costs a mirror one look in this time. */
@@ -91,7 +93,7 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
   let firstTurns: Promise<void> | undefined;
   const databaseTime = () => deps.now() + skew;
   const madeAt = createMadeAt(catalog);
-  const travels = createTravels(catalog, madeAt, startedAt, () => 2 * settings().interval);
+  const travels = createTravels(catalog, madeAt, startedAt, () => 2 * settings().interval + NEWS_MS);
   const means: TurnMeans = {
     ...deps,
     now: deps.now,
@@ -254,12 +256,12 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
     if (journal.isEmpty() && !withHistory) return;
     if (withHistory) historyAt = deps.now();
     const applied = await journal.flush(catalog, { skew, withHistory });
+    if (applied === undefined) return;
     for (const change of applied) {
       const { name: mirror, was, to, reason } = change;
       log[to === "active" ? "info" : "warn"]({ mirror, from: was, to, reason }, "mirror changes its state");
       deps.onChange?.(change);
     }
-    if (applied.length === 0) return;
     const read = await readMirrors(catalog, revision);
     revision = read.revision;
     network.follow(read);
@@ -338,7 +340,7 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
     async [Symbol.asyncDispose]() {
       stop.abort();
       await loop;
-      await Promise.all([turns.idle(), audits.idle()]);
+      await Promise.all([turns.idle(), audits.idle(), firstTurns]);
       await Promise.race([flush(true).catch(() => undefined), sleep(LAST_WORDS_MS, undefined, { ref: false })]);
     },
   };

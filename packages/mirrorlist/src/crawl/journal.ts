@@ -42,11 +42,14 @@ export interface Journal {
   propagated(rows: readonly Propagated[]): void;
   /** What is written soon, not with the next history. */
   isEmpty(): boolean;
-  /** Writes all. Resolves with the changes of state; when it rejects, what was not written stays for the next time. */
+  /**
+   * Writes all. Resolves with the changes of state, or undefined where none was waited for; when it rejects, what was not
+   * written stays for the next time.
+   */
   flush(
     catalog: Catalog,
     options: { readonly skew: number; readonly withHistory: boolean },
-  ): Promise<AppliedTransition[]>;
+  ): Promise<AppliedTransition[] | undefined>;
 }
 
 /** The most audits that wait while the catalog cannot be written to. */
@@ -106,7 +109,7 @@ export function createJournal(): Journal {
     isEmpty: () =>
       probes.size + unchanged.size + audits.length + transitions.length + moves.size + propagations.size === 0,
     async flush(catalog, { skew, withHistory }) {
-      const applied = await writeTransitions(catalog, skew);
+      const applied = transitions.length === 0 ? undefined : await writeTransitions(catalog, skew);
       await writeRest(catalog, skew, withHistory);
       return applied;
     },

@@ -1,3 +1,4 @@
+import type { MirrorState } from "@nearlayer/shared/catalog/schema-network";
 import { digestOf } from "@nearlayer/shared/digest";
 import { describe, expect, test } from "vitest";
 import type { Mirror } from "../mirrors/mirror.ts";
@@ -23,6 +24,8 @@ const names = (request: SelectionRequest, mirrors: readonly Mirror[]) =>
   select(request, mirrors, NOW).candidates.map(({ mirror, rank }) => `${mirror.name} ${rankName(rank)}`);
 const first = (request: SelectionRequest, mirrors: readonly Mirror[]) =>
   select(request, mirrors, NOW).candidates[0]?.mirror.name;
+
+const inState = (state: MirrorState): Mirror => ({ ...seenMirror("m"), state, reason: "because" });
 
 describe("ranks", () => {
   const mirrors = [
@@ -61,6 +64,9 @@ describe("exclusions", () => {
   };
   test.each<[string, Mirror, Partial<SelectionRequest>]>([
     ["disabled", seenMirror("m", { disabled: true }), {}],
+    ["pending", inState("pending"), {}],
+    ["pending", inState("checking"), {}],
+    ["quarantined", inState("quarantined"), {}],
     ["private", seenMirror("m", { private: true, netblocks: ["198.51.100.0/24"] }), {}],
     ["country", seenMirror("m", { countries: ["JP", "KR"] }), {}],
     ["country", seenMirror("m", { countries: ["JP"], netblocks: ["192.0.2.0/24"] }), {}],
@@ -78,6 +84,28 @@ describe("exclusions", () => {
     ["behind", seenMirror("m", {}, { "linux-amd64": 4, "linux-arm64": 1 }), twoPlatforms],
   ])("%s", (reason, mirror, more) => {
     expect(select(ask("192.0.2.1", {}, more), [mirror], NOW)).toMatchObject({ candidates: [], rejected: [{ reason }] });
+
+    test("a state that keeps a mirror out says why; one that is stale or has been gone serves what its probes show", () => {
+      expect(select(ask("192.0.2.1"), [inState("quarantined")], NOW).rejected).toMatchObject([{ detail: "because" }]);
+      for (const state of ["active", "stale", "unreachable"] as const) {
+        expect(names(ask("192.0.2.1"), [inState(state)])).toHaveLength(1);
+      }
+    });
+
+    test("what a mirror only says that it has does not count, and the reason says so", () => {
+      const lying = seenMirror(
+        "m",
+        {},
+        { "linux-amd64": 4 },
+        { shown: 9, doubt: "shows generation 9, and lacks a blob" },
+      );
+      expect(select(ask("192.0.2.1"), [lying], NOW).rejected).toMatchObject([
+        {
+          reason: "behind",
+          detail: expect.stringMatching(/at generation 4, .*; it shows generation 9, and lacks a blob$/),
+        },
+      ]);
+    });
   });
 
   test("each has its opposite", () => {

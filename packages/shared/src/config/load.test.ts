@@ -58,6 +58,13 @@ test.each([
   ["mirrorlist: {logClientAddress: some}", "mirrorlist.logClientAddress:"],
   ["mirrorlist: {limits: {connections: 0}}", "mirrorlist.limits.connections:"],
   ["crawler: {verifiers: [nonsense]}", "crawler.verifiers[0]: not a verifying key"],
+  ["crawler: {interval: 10ms}", "crawler.interval: at least 100ms"],
+  ["crawler: {hashBytesPerDay: -1}", "crawler.hashBytesPerDay:"],
+  ["crawler: {audits: 3}", "crawler.audits:"],
+  [
+    "mirrors:\n  - {name: a, url: 'http://a/', country: JP, rsync: 'rsync://a/x; y/'}\n",
+    "mirrors[0].rsync: not a module of an rsync daemon",
+  ],
   ["crawler: {interval: often}", "crawler.interval: not a duration: often"],
   ["publish:\n  targets: ['/tmp/x; touch PWNED']\n", "publish.targets[0]: not a destination for rsync"],
   [

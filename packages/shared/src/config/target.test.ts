@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseTarget } from "./target.ts";
+import { parseListingSource, parseTarget } from "./target.ts";
 
 test.each([
   ["rsync://master.example.org/containers/", "daemon", "rsync://master.example.org/containers/"],
@@ -28,4 +28,21 @@ test.each([
   "host:`id`",
 ])("%j is refused", (text) => {
   expect(() => parseTarget(text)).toThrow("not a destination for rsync");
+});
+
+test.each(["rsync://mirror.example.org/pub/", "rsync://[2001:db8::1]:8730/pub/deep/"])("%s can be listed", (text) => {
+  expect(parseListingSource(text)).toBe(text);
+});
+
+test.each([
+  "rsync://user@mirror.example.org/pub/",
+  "mirror.example.org::pub",
+  "mirror.example.org:/pub/",
+  "/pub/",
+  "rsync://mirror.example.org/pub/../etc/",
+  "rsync://mirror.example.org/pub; touch PWNED/",
+  "--rsh=touch PWNED",
+  "rsync://mirror.example.org/",
+])("%j cannot be listed", (text) => {
+  expect(() => parseListingSource(text)).toThrow("not a module of an rsync daemon");
 });
