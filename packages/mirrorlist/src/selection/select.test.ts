@@ -84,28 +84,28 @@ describe("exclusions", () => {
     ["behind", seenMirror("m", {}, { "linux-amd64": 4, "linux-arm64": 1 }), twoPlatforms],
   ])("%s", (reason, mirror, more) => {
     expect(select(ask("192.0.2.1", {}, more), [mirror], NOW)).toMatchObject({ candidates: [], rejected: [{ reason }] });
+  });
 
-    test("a state that keeps a mirror out says why; one that is stale or has been gone serves what its probes show", () => {
-      expect(select(ask("192.0.2.1"), [inState("quarantined")], NOW).rejected).toMatchObject([{ detail: "because" }]);
-      for (const state of ["active", "stale", "unreachable"] as const) {
-        expect(names(ask("192.0.2.1"), [inState(state)])).toHaveLength(1);
-      }
-    });
+  test("a state that keeps a mirror out says why; one that is stale or has been gone serves what its probes show", () => {
+    expect(select(ask("192.0.2.1"), [inState("quarantined")], NOW).rejected).toMatchObject([{ detail: "because" }]);
+    for (const state of ["active", "stale", "unreachable"] as const) {
+      expect(names(ask("192.0.2.1"), [inState(state)])).toHaveLength(1);
+    }
+  });
 
-    test("what a mirror only says that it has does not count, and the reason says so", () => {
-      const lying = seenMirror(
-        "m",
-        {},
-        { "linux-amd64": 4 },
-        { shown: 9, doubt: "shows generation 9, and lacks a blob" },
-      );
-      expect(select(ask("192.0.2.1"), [lying], NOW).rejected).toMatchObject([
-        {
-          reason: "behind",
-          detail: expect.stringMatching(/at generation 4, .*; it shows generation 9, and lacks a blob$/),
-        },
-      ]);
-    });
+  test("what a mirror only says that it has does not count, and the reason says so", () => {
+    const lying = seenMirror(
+      "m",
+      {},
+      { "linux-amd64": 4 },
+      { shown: 9, doubt: "shows generation 9, and lacks a blob" },
+    );
+    expect(select(ask("192.0.2.1"), [lying], NOW).rejected).toMatchObject([
+      {
+        reason: "behind",
+        detail: expect.stringMatching(/at generation 4, .*; it shows generation 9, and lacks a blob$/),
+      },
+    ]);
   });
 
   test("each has its opposite", () => {
