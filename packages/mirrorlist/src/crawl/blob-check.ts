@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
 import type { Digest } from "@nearlayer/shared/digest";
 import type { Platform } from "@nearlayer/shared/platform";
-import { pubBlobName, pubBlobPath } from "@nearlayer/shared/tree";
+import { pubBlobName } from "@nearlayer/shared/tree";
 import { describeRequestError, type MirrorAgent } from "../mirrors/agent.ts";
 import type { Mirror } from "../mirrors/mirror.ts";
+import { ownPart, readUpTo } from "../mirrors/parts.ts";
 import { type Fault, judge, type Part, type Verdict } from "../pull/verdict.ts";
 
 /** A blob on a mirror. */
@@ -133,35 +133,3 @@ const said = (verdict: Verdict, detail: string): BlobFinding =>
   verdict.ok
     ? { ok: true, detail }
     : { ok: false, detail: verdict.reason, ...(verdict.fault === undefined ? {} : { fault: verdict.fault }) };
-
-/** What comes of the body before it ends or breaks off, and a byte more than `limit` at the most. */
-async function readUpTo(body: AsyncIterable<Uint8Array>, limit: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of body) {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length > limit) break;
-    }
-  } catch (error) {
-    if (describeRequestError(error).kind === "timeout") throw error;
-  }
-  return Buffer.concat(chunks);
-}
-
-/** Undefined where there is no such file, as on a machine without the tree. */
-async function ownPart(
-  root: string,
-  { platform, digest, size }: BlobThere,
-  { start, end }: Part,
-): Promise<Uint8Array | undefined> {
-  try {
-    await using file = await open(pubBlobPath(root, platform, digest), "r");
-    if ((await file.stat()).size !== size) return undefined;
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(end - start + 1), 0, end - start + 1, start);
-    return bytesRead === end - start + 1 ? buffer : undefined;
-  } catch {
-    return undefined;
-  }
-}

@@ -1,25 +1,22 @@
-import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pruneAudits } from "@nearlayer/shared/catalog/audits";
 import { pruneHistory } from "@nearlayer/shared/catalog/history";
-import { claimTurns } from "@nearlayer/shared/catalog/leases";
-import { type AppliedTransition, readWantedProbes } from "@nearlayer/shared/catalog/mirror-states";
+import type { AppliedTransition } from "@nearlayer/shared/catalog/mirror-states";
 import { readMirrors } from "@nearlayer/shared/catalog/mirrors";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
-import { readProbes } from "@nearlayer/shared/catalog/probes";
 import { isBusy } from "@nearlayer/shared/catalog/variants";
 import { messageOf } from "@nearlayer/shared/errors";
 import type { Logger } from "@nearlayer/shared/log";
 import type { Mirror } from "../mirrors/mirror.ts";
 import type { Network } from "../mirrors/network.ts";
 import type { Probe } from "../mirrors/probe.ts";
-import { auditEvery, isAudited, takeAudit, takeSuspicion } from "./audit-turn.ts";
+import type { AuditReport } from "./audit-turn.ts";
+import { createAuditor } from "./auditor.ts";
 import type { BlobThere } from "./blob-check.ts";
 import { createJournal } from "./journal.ts";
 import { createBlobDraw } from "./new-blobs.ts";
 import { createPool } from "./pool.ts";
-import { probeOf } from "./rows.ts";
-import { firstTurnIn } from "./schedule.ts";
+import { createShare } from "./share.ts";
 import { createMadeAt, createTravels } from "./travels.ts";
 import { platformsToProbe, type TurnMeans, type TurnReport, takeTurn } from "./turn.ts";
 
@@ -47,16 +44,13 @@ export interface Crawler extends AsyncDisposable {
   redirected(mirror: string, bytes: number): void;
 }
 
-/** How many mirrors are asked at a time, and how many are audited. */
+/** How many mirrors are asked at a time. */
 const TURNS = 64;
-const AUDITS = 8;
 const HISTORY_MS = 10_000;
 /** A generation this old at the start, and two intervals, is still followed on its way: its time is in whole seconds. */
 const NEWS_MS = 5000;
 const PRUNE_MS = 3_600_000;
 const DAY_MS = 86_400_000;
-/** A client's word costs a mirror one look in this time. */
-const SUSPICION_MS = 10_000;
 /** What is learned of a turn goes into the memory with what others learn at the same time. */
 const GATHER_MS = 20;
 /** How long shutting down may take to write what is left. */
@@ -66,45 +60,41 @@ const LAST_WORDS_MS = 2000;
 const tickMs = (interval: number) => Math.min(1000, Math.max(50, interval / 30));
 
 /**
- * Crawls the mirrors together with all other instances on the catalog: turns are leased (`leases.ts`), and what others
+ * Crawls the mirrors together with all other instances on the catalog: turns are leased (`share.ts`), and what others
  * have seen is read. While the catalog is out of reach it crawls on its own, and only what it knows already counts.
  */
 export function createCrawler(deps: CrawlerDeps): Crawler {
-  const { catalog, network, settings, newest, log, random = Math.random } = deps;
+  const { catalog, network, settings, newest, log, now, random = Math.random } = deps;
   const stop = new AbortController();
-  const holder = randomUUID();
   const journal = createJournal();
   const turns = createPool(TURNS);
-  const audits = createPool(AUDITS);
   const underWay = new Map<string, Promise<void>>();
-  /** By our own clock. */
-  const nextAt = new Map<string, number>();
-  const auditedAt = new Map<string, number>();
-  const suspectedAt = new Map<string, number>();
-  const startedAt = deps.now();
-  let skew = 0;
-  let [othersSeenAt, readUpTo] = [Number.NEGATIVE_INFINITY, ""];
+  const startedAt = now();
+  const interval = () => settings().interval;
+  const share = createShare({ catalog, interval, now, log });
+  const databaseTime = () => now() + share.skew();
+  const madeAt = createMadeAt(catalog);
+  const travels = createTravels(catalog, madeAt, startedAt, () => 2 * interval() + NEWS_MS);
+  const means: TurnMeans = {
+    ...deps,
+    random,
+    madeAt: async (platform, generation) => {
+      const at = await madeAt(platform, generation);
+      return at === undefined ? undefined : at - share.skew();
+    },
+    blobs: createBlobDraw(catalog, random, now),
+    signal: stop.signal,
+  };
+  const find = (name: string) => network.mirrors().find((mirror) => mirror.name === name);
+  const auditor = createAuditor({ means, settings, find, report: conclude, log });
   let [historyAt, prunedAt] = [startedAt, startedAt - random() * PRUNE_MS];
   let revision = -1;
   let isReady = false;
+  /** Has any mirror come further since it was last looked how generations travel? */
   let hasMoved = true;
   let wake = new AbortController();
   let loop: Promise<void> | undefined;
   let firstTurns: Promise<void> | undefined;
-  const databaseTime = () => deps.now() + skew;
-  const madeAt = createMadeAt(catalog);
-  const travels = createTravels(catalog, madeAt, startedAt, () => 2 * settings().interval + NEWS_MS);
-  const means: TurnMeans = {
-    ...deps,
-    now: deps.now,
-    random,
-    madeAt: async (platform, generation) => {
-      const at = await madeAt(platform, generation);
-      return at === undefined ? undefined : at - skew;
-    },
-    blobs: createBlobDraw(catalog, random, deps.now),
-    signal: stop.signal,
-  };
 
   // What turns bring goes into the network's memory in whole lots: each is a new list of all mirrors.
   let gathered = new Map<string, Probe[]>();
@@ -119,47 +109,20 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
     if (all.size > 0) network.recordAll(all);
   };
 
-  const mirrorOf = (name: string) => network.mirrors().find((mirror) => mirror.name === name);
   const isCrawled = (mirror: Mirror) =>
     !mirror.disabled && (mirror.state === "pending" || platformsToProbe(mirror, newest().keys()).length > 0);
+  const findIdle = (name: string) => {
+    const mirror = underWay.has(name) ? undefined : find(name);
+    return mirror !== undefined && isCrawled(mirror) ? mirror : undefined;
+  };
 
-  /** Turns that are to be had now; without the catalog, all that are due. */
-  async function claim(due: ReadonlyMap<string, Mirror>, forced?: ReadonlySet<string>): Promise<Mirror[]> {
-    const { interval } = settings();
-    const wished = await readWantedProbes(catalog).catch(() => []);
-    const asked = new Map(due);
-    for (const { name } of wished) {
-      const mirror = asked.has(name) || underWay.has(name) ? undefined : mirrorOf(name);
-      if (mirror !== undefined && isCrawled(mirror)) asked.set(name, mirror);
-    }
-    if (asked.size === 0) return [];
-    const wanted = [...asked].map(
-      ([name, { seed }]) => [name, { every: interval, first: firstTurnIn(interval, seed[0]) }] as const,
-    );
-    try {
-      const taken = await claimTurns(catalog, { holder, due: new Map(wanted), wished, ...(forced && { now: forced }) });
-      skew = taken.now - deps.now();
-      for (const [name, until] of taken.until) nextAt.set(name, until - skew);
-      if (taken.ours.length < asked.size) othersSeenAt = deps.now();
-      return taken.ours.flatMap((name) => asked.get(name) ?? []);
-    } catch (error) {
-      if (isBusy(error)) {
-        const late = [...due.keys()].some((name) => deps.now() - (nextAt.get(name) ?? startedAt) > interval / 4);
-        if (!late && forced === undefined) return [];
-      } else log.debug({ reason: messageOf(error) }, "crawling without the catalog");
-      for (const name of due.keys()) nextAt.set(name, deps.now() + interval);
-      return [...due.values()];
-    }
-  }
-
-  function begin(mirror: Mirror): Promise<void> {
-    const { name } = mirror;
+  function begin({ name }: Mirror): Promise<void> {
     const turn = turns
       .run(async () => {
         // What is known of it may be newer by now.
-        const current = mirrorOf(name);
-        if (current === undefined || stop.signal.aborted) return;
-        const report = await takeTurn(current, means);
+        const mirror = find(name);
+        if (mirror === undefined || stop.signal.aborted) return;
+        const report = await takeTurn(mirror, means);
         if (!stop.signal.aborted) settle(report);
       })
       .catch((error: unknown) => {
@@ -170,73 +133,54 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
     return turn;
   }
 
-  function settle({ mirror, probes, audits: found, transitions, nextIn, lagMs }: TurnReport): void {
+  function settle({ mirror, probes, audits, transitions, nextIn, lagMs }: TurnReport): void {
     const { name } = mirror;
     logChanges(mirror, probes, log);
-    hasMoved ||= probes.some(({ platform, generation }) => mirror.probes.get(platform)?.generation !== generation);
-    journal.probed(name, mirror.probes, probes);
-    gather(name, probes);
+    note(mirror, probes);
     if (probes.length > 0) {
       const failed = probes.filter(({ failure }) => failure !== undefined).length;
       journal.counted(name, { probes: probes.length, failed, lagMs }, databaseTime());
     }
-    journal.audited(found);
+    journal.audited(audits);
     journal.changed(transitions);
-    if (nextIn !== settings().interval) {
-      nextAt.set(name, deps.now() + nextIn);
+    if (nextIn !== interval()) {
+      share.postpone(name, nextIn);
       journal.moved(name, databaseTime() + nextIn);
     }
     if (transitions.length > 0) wake.abort();
-    auditIfDue(name);
+    auditor.visit(name);
   }
 
-  function auditIfDue(name: string): void {
-    const mirror = mirrorOf(name);
-    if (mirror === undefined || !isAudited(mirror)) return;
-    const every = auditEvery(mirror, settings());
-    // Not all at once after a start.
-    const last = auditedAt.get(name) ?? deps.now() - random() * every;
-    if (!auditedAt.has(name)) auditedAt.set(name, last);
-    if (deps.now() - last < every || audits.waiting > network.mirrors().length) return;
-    auditedAt.set(name, deps.now());
-    void audits
-      .run(async () => {
-        const current = mirrorOf(name);
-        const report =
-          current && isAudited(current) && !stop.signal.aborted ? await takeAudit(current, means) : undefined;
-        if (report !== undefined && !stop.signal.aborted) conclude(report);
-      })
-      .catch((error: unknown) => log.debug({ err: error, mirror: name }, "an audit could not be made"));
-  }
-
-  function conclude({ mirror, probes, audits: found, transitions }: Awaited<ReturnType<typeof takeSuspicion>>): void {
-    for (const { ok, detail, platform } of found) {
+  function conclude({ mirror, probes, audits, transitions }: AuditReport): void {
+    for (const { ok, detail, platform } of audits) {
       if (ok === 0) log.warn({ mirror: mirror.name, platform, detail }, "mirror fails an audit");
     }
-    hasMoved ||= probes.length > 0;
-    if (probes.length > 0) journal.probed(mirror.name, mirror.probes, probes);
-    gather(mirror.name, probes);
-    journal.audited(found);
+    if (probes.length > 0) note(mirror, probes);
+    journal.audited(audits);
     journal.changed(transitions);
     if (transitions.length > 0) wake.abort();
   }
 
-  /** What other instances have written, and at the start what anybody has. */
+  function note(mirror: Mirror, probes: readonly Probe[]): void {
+    hasMoved ||= probes.some(({ platform, generation }) => mirror.probes.get(platform)?.generation !== generation);
+    journal.probed(mirror.name, mirror.probes, probes);
+    gather(mirror.name, probes);
+  }
+
+  /** Takes over what others have seen, where it is newer than what was seen here. */
   async function readOthers(): Promise<void> {
-    if (readUpTo !== "" && deps.now() - othersSeenAt > 3 * settings().interval) return;
-    const rows = await readProbes(catalog, readUpTo);
+    const others = await share.readOthers();
+    if (others.size === 0) return;
     const known = new Map(network.mirrors().map((mirror) => [mirror.name, mirror]));
-    const news = new Map<string, Probe[]>();
-    for (const row of rows) {
-      if (row.at > readUpTo) readUpTo = row.at;
-      const probe = probeOf(row, skew);
-      const ours = known.get(row.mirror)?.probes.get(row.platform);
-      if (!known.has(row.mirror) || underWay.has(row.mirror) || (ours !== undefined && ours.at >= probe.at)) continue;
-      hasMoved ||= ours?.generation !== probe.generation;
-      news.set(row.mirror, [...(news.get(row.mirror) ?? []), probe]);
+    const news = new Map<string, readonly Probe[]>();
+    for (const [name, probes] of others) {
+      const mirror = underWay.has(name) ? undefined : known.get(name);
+      const newer = probes.filter(({ platform, at }) => (mirror?.probes.get(platform)?.at ?? 0) < at);
+      if (mirror !== undefined && newer.length > 0) news.set(name, newer);
     }
-    readUpTo ||= "0";
-    if (news.size > 0) network.recordAll(news);
+    if (news.size === 0) return;
+    hasMoved = true;
+    network.recordAll(news);
   }
 
   // One after the other, so that nothing is written twice.
@@ -254,8 +198,8 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
       journal.propagated(await travels.look(network.mirrors(), newest(), databaseTime()));
     }
     if (journal.isEmpty() && !withHistory) return;
-    if (withHistory) historyAt = deps.now();
-    const applied = await journal.flush(catalog, { skew, withHistory });
+    if (withHistory) historyAt = now();
+    const applied = await journal.flush(catalog, { skew: share.skew(), withHistory });
     if (applied === undefined) return;
     for (const change of applied) {
       const { name: mirror, was, to, reason } = change;
@@ -269,25 +213,21 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
 
   async function tick(): Promise<void> {
     await readOthers().catch(() => undefined);
-    const now = deps.now();
-    const due = new Map<string, Mirror>();
-    for (const mirror of network.mirrors()) {
-      if (!underWay.has(mirror.name) && (nextAt.get(mirror.name) ?? 0) <= now && isCrawled(mirror))
-        due.set(mirror.name, mirror);
-    }
-    const begun = (await claim(due)).map(begin);
+    const due = network
+      .mirrors()
+      .filter((mirror) => !underWay.has(mirror.name) && share.isDue(mirror.name) && isCrawled(mirror));
+    const begun = (await share.claim(byName(due), findIdle)).map(begin);
     firstTurns ??= Promise.all(begun).then(async () => {
       hasMoved = true;
       await flush(false).catch(() => undefined);
       isReady = true;
     });
-    await flush(deps.now() - historyAt >= HISTORY_MS).catch((error: unknown) => {
+    await flush(now() - historyAt >= HISTORY_MS).catch((error: unknown) => {
       if (!isBusy(error)) log.debug({ reason: messageOf(error) }, "what the crawler has seen is not written down yet");
     });
-    if (deps.now() - prunedAt >= PRUNE_MS) {
-      prunedAt = deps.now();
-      await prune().catch((error: unknown) => log.debug({ reason: messageOf(error) }, "the history was not pruned"));
-    }
+    if (now() - prunedAt < PRUNE_MS) return;
+    prunedAt = now();
+    await prune().catch((error: unknown) => log.debug({ reason: messageOf(error) }, "the history was not pruned"));
   }
 
   async function prune(): Promise<void> {
@@ -295,8 +235,8 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
     await pruneHistory(catalog, before(settings().history));
     await pruneAudits(catalog, settings().audits, before(DAY_MS));
     const names = new Set(network.mirrors().map(({ name }) => name));
-    for (const map of [nextAt, auditedAt, suspectedAt])
-      for (const name of map.keys()) if (!names.has(name)) map.delete(name);
+    share.keep(names);
+    auditor.keep(names);
   }
 
   return {
@@ -304,13 +244,13 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
     async runNow(names) {
       await readOthers().catch(() => undefined);
       const wanted = network.mirrors().filter((mirror) => isCrawled(mirror) && (names?.has(mirror.name) ?? true));
-      const due = new Map(wanted.filter(({ name }) => !underWay.has(name)).map((mirror) => [mirror.name, mirror]));
-      const begun = (await claim(due, new Set(due.keys()))).map(begin);
+      const due = byName(wanted.filter(({ name }) => !underWay.has(name)));
+      const begun = (await share.claim(due, findIdle, { forced: true })).map(begin);
       await Promise.all([...begun, ...wanted.flatMap(({ name }) => underWay.get(name) ?? [])]);
       hasMoved = true;
-      await flush(false).catch((error: unknown) =>
-        log.debug({ reason: messageOf(error) }, "nothing is written down yet"),
-      );
+      await flush(false).catch((error: unknown) => {
+        log.debug({ reason: messageOf(error) }, "what the crawler has seen is not written down yet");
+      });
       isReady = true;
     },
     start() {
@@ -319,32 +259,22 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
           wake = new AbortController();
           await tick().catch((error: unknown) => log.error({ err: error }, "the crawl failed"));
           const signal = AbortSignal.any([stop.signal, wake.signal]);
-          await sleep(tickMs(settings().interval), undefined, { signal, ref: false }).catch(() => undefined);
+          await sleep(tickMs(interval()), undefined, { signal, ref: false }).catch(() => undefined);
         }
       })();
     },
-    suspect(there) {
-      const { name } = there.mirror;
-      if (deps.now() - (suspectedAt.get(name) ?? 0) < SUSPICION_MS) return;
-      suspectedAt.set(name, deps.now());
-      void audits
-        .run(async () => {
-          const mirror = mirrorOf(name);
-          if (mirror === undefined || mirror.url !== there.mirror.url || stop.signal.aborted) return;
-          const report = await takeSuspicion({ ...there, mirror }, means);
-          if (!stop.signal.aborted) conclude(report);
-        })
-        .catch((error: unknown) => log.debug({ err: error, mirror: name }, "a suspicion could not be looked into"));
-    },
+    suspect: auditor.suspect,
     redirected: (mirror, bytes) => journal.redirected(mirror, bytes, databaseTime()),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await loop;
-      await Promise.all([turns.idle(), audits.idle(), firstTurns]);
+      await Promise.all([turns.idle(), auditor.idle(), firstTurns]);
       await Promise.race([flush(true).catch(() => undefined), sleep(LAST_WORDS_MS, undefined, { ref: false })]);
     },
   };
 }
+
+const byName = (mirrors: readonly Mirror[]) => new Map(mirrors.map((mirror) => [mirror.name, mirror]));
 
 function logChanges({ name: mirror, probes }: Mirror, news: readonly Probe[], log: Logger): void {
   for (const { platform, failure, doubt } of news) {
