@@ -77,6 +77,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     createCrawler({
       catalog: cleanup.use(await openCrawlCatalog(config.catalog)),
       network,
+      refresh: followed.refresh,
       agent: cleanup.use(createCrawlAgent()),
       root: config.root,
       isKnown: knownGenerations(catalog),

@@ -33,7 +33,9 @@ export async function openNetwork(
   const log = createLogger("mirrorlist", process.env.NEARLAYER_LOG ?? "silent");
   const catalog = cleanup.use(await openCrawlCatalog(config.catalog));
   const agent = cleanup.use(createCrawlAgent());
-  const { network } = cleanup.use(await followNetwork(catalog, config.catalog, config.mirrors, log));
+  const { network, refresh: refreshNetwork } = cleanup.use(
+    await followNetwork(catalog, config.catalog, config.mirrors, log),
+  );
   let newest: ReadonlyMap<Platform, number> = new Map();
   const refresh = async () => {
     newest = new Map((await latestGenerations(catalog)).map(({ platform, number }) => [platform, number]));
@@ -42,6 +44,7 @@ export async function openNetwork(
   const crawler = cleanup.use(
     createCrawler({
       ...{ catalog, network, agent, log, onChange, root: config.root, timeoutMs: PROBE_TIMEOUT_MS, now: Date.now },
+      refresh: refreshNetwork,
       isKnown: knownGenerations(catalog),
       verifiers: () => config.crawler.verifiers,
       settings: () => config.crawler,

@@ -39,6 +39,7 @@ async function setUp(settings: Record<string, unknown> = {}, more: Record<string
   const crawler = stack.use(
     createCrawler({
       ...{ catalog, network, agent, root: tree.root, now: Date.now, timeoutMs: 1000 },
+      refresh: async () => network.follow(await readMirrors(catalog)),
       isKnown: knownGenerations(catalog),
       settings: () => config.crawler,
       newest: () => newest,

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pruneAudits } from "@nearlayer/shared/catalog/audits";
 import { pruneHistory } from "@nearlayer/shared/catalog/history";
 import type { AppliedTransition } from "@nearlayer/shared/catalog/mirror-states";
-import { readMirrors } from "@nearlayer/shared/catalog/mirrors";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
 import { isBusy } from "@nearlayer/shared/catalog/variants";
 import { messageOf } from "@nearlayer/shared/errors";
@@ -25,6 +24,8 @@ export interface CrawlerDeps extends Omit<TurnMeans, "blobs" | "madeAt" | "rando
   /** A connection of its own (`openCrawlCatalog`). */
   readonly catalog: Catalog;
   readonly network: Network;
+  /** Brings the network in line with the catalog, where states have changed. */
+  readonly refresh: () => Promise<void>;
   readonly log: Logger;
   readonly random?: () => number;
   /** Told of each change of state that this instance has brought about. */
@@ -88,7 +89,6 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
   const find = (name: string) => network.mirrors().find((mirror) => mirror.name === name);
   const auditor = createAuditor({ means, settings, find, report: conclude, log });
   let [historyAt, prunedAt] = [startedAt, startedAt - random() * PRUNE_MS];
-  let revision = -1;
   let isReady = false;
   /** Has any mirror come further since it was last looked how generations travel? */
   let hasMoved = true;
@@ -206,9 +206,7 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
       log[to === "active" ? "info" : "warn"]({ mirror, from: was, to, reason }, "mirror changes its state");
       deps.onChange?.(change);
     }
-    const read = await readMirrors(catalog, revision);
-    revision = read.revision;
-    network.follow(read);
+    await deps.refresh();
   }
 
   async function tick(): Promise<void> {

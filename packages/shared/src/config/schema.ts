@@ -30,7 +30,6 @@ const target = z.string().transform((text, context) => {
   }
 });
 
-
 const delivery = z.enum(["auto", "urls", "redirect"]);
 
 const globs = z.array(z.string().min(1));
