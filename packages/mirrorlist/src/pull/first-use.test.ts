@@ -20,6 +20,7 @@ function setUp() {
     check: (digest = ONE) => firstUse.check(candidate, digest, 3),
     remembered: (digest = ONE) => firstUse.remembered(candidate, digest, 3),
     doubt: (digest = ONE) => firstUse.doubt(candidate, digest, 3),
+    setbacks: () => firstUse.setbacks(),
     /** Until looks beside the traffic have come to their end. */
     settle: () => new Promise((resolve) => setTimeout(resolve)),
   };
@@ -95,4 +96,22 @@ test("the word of a client makes it look again, but not at what was just seen", 
   mirror.doubt();
   await mirror.settle();
   expect([mirror.looks, mirror.remembered()]).toEqual([2, BAD]);
+});
+
+test("a setback is what was good and is not any more, once for each", async () => {
+  const mirror = setUp();
+  await mirror.check();
+  mirror.answer = BAD;
+  await mirror.check(TWO);
+  expect(mirror.setbacks()).toBe(0);
+  mirror.clock += 2 * SECOND;
+  mirror.doubt();
+  await mirror.settle();
+  expect(mirror.setbacks()).toBe(1);
+  mirror.answer = "refused";
+  for (const _ of [1, 2, 3]) {
+    mirror.clock += MINUTE;
+    await mirror.check();
+  }
+  expect(mirror.setbacks()).toBe(2);
 });

@@ -15,7 +15,7 @@ export interface FirstUse {
   remembered(candidate: Candidate, digest: Digest, size: number): Verdict | undefined;
   /** What is known, or what a look shows now. Within the time limit of a look, always; never throws. */
   check(candidate: Candidate, digest: Digest, size: number): Promise<Verdict>;
-  /** How often a look has shown that a mirror which was good for something is not any more. */
+  /** How often a look has shown that a blob, or a whole mirror, which was well is not any more. */
   setbacks(): number;
   /** A client was failed there: what is known is looked at again, while nobody waits. */
   doubt(candidate: Candidate, digest: Digest, size: number): void;
@@ -85,7 +85,7 @@ export function createFirstUse(look: Look, now: () => number): FirstUse {
         (error: unknown): Verdict => {
           // The next blob would wait as long for nothing: it is the whole mirror that is left alone.
           const reason = describeRequestError(error).message;
-          setbacks += 1;
+          if (contactOf(url).lost === undefined) setbacks += 1;
           contacts.set(url, { answeredAt: contactOf(url).answeredAt, lostAt: now(), lost: reason });
           return { ok: false, reason };
         },
