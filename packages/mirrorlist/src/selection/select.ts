@@ -121,10 +121,9 @@ function choose(
       }
     }
   };
-  const exact = standing.tiers.filter(({ rank }) => rank.kind !== "distance" && rank.kind !== "rest");
-  for (const tier of exact) add(tier);
+  for (const tier of standing.exact) add(tier);
   if (candidates.length >= count) return { candidates, overflowed: [] };
-  const bands = standing.tiers.slice(exact.length);
+  const { bands } = standing;
   const bandwidths = bands.map(
     ({ members }) =>
       (upTo: number) =>

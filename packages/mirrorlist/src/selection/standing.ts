@@ -17,8 +17,9 @@ export interface Tier {
 export interface Standing {
   /** The same in one layout is the same standing. */
   readonly name: string;
-  /** The nearest first. */
-  readonly tiers: readonly Tier[];
+  /** The nearest first: by netblock, ASN and country, and behind them the bands of distance and the rest. */
+  readonly exact: readonly Tier[];
+  readonly bands: readonly Tier[];
   readonly excluded: ReadonlyMap<number, Exclusion>;
   /** Mbit/s, together, of those that the client may be sent to, and how many they are. */
   readonly bandwidth: number;
@@ -60,7 +61,9 @@ function stand(layout: Layout, client: Client, asker: Asker, match: Match<number
     else tier.members.push(number);
   }
   const sorted = [...tiers].sort(([a], [b]) => a - b).map(([, tier]) => tier);
-  return { tiers: sorted, excluded, bandwidth, count: layout.mirrors.length - excluded.size };
+  const isBand = ({ rank }: Tier) => rank.kind === "distance" || rank.kind === "rest";
+  const [exact, bands] = [sorted.filter((tier) => !isBand(tier)), sorted.filter(isBand)];
+  return { exact, bands, excluded, bandwidth, count: layout.mirrors.length - excluded.size };
 }
 
 /** The longest netblock of each mirror that holds the client. */

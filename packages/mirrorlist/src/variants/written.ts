@@ -22,8 +22,8 @@ interface Entry {
   readonly at: number;
 }
 
-/** Milliseconds: mirrors that are named are looked at this often at least, and probes do not grow too old meanwhile. */
-const KEPT_MS = 15_000;
+/** Milliseconds: as often as mirrors are probed. Those that are named are looked at again then, where it is time. */
+const KEPT_MS = 60_000;
 
 export function createWritten(): Written {
   let basis: Basis | undefined;
