@@ -65,8 +65,8 @@ describe("by rsync upload, with a real master and mirror", () => {
       crawler: { interval: "300ms" },
     };
     await writeFile(config, stringify(settings));
-    const args = ["--optin", uploads, "--optin-user", userInfo().username];
-    master = await startMaster({ dir: await folder.at("master"), config, args });
+    const options = { optin: uploads, optinUser: userInfo().username };
+    master = await startMaster({ dir: await folder.at("master"), config, options });
     mirror = await startMirror({ name: "m", dir: await folder.at("mirror") });
     await cp(join(tree.root, "pub"), mirror.root, { recursive: true });
   });

@@ -33,7 +33,7 @@ describe.skipIf(missing !== undefined)(`syncer rsyncd-config (${missing ?? "dock
     optin = await folder.at("optin");
     const nobody = Number((await runOk("id", ["-u", "nobody"])).stdout);
     if (process.getuid?.() === 0) await chown(optin, nobody, -1);
-    master = await startMaster({ dir: await folder.at("master"), config: site.config, args: ["--optin", optin] });
+    master = await startMaster({ dir: await folder.at("master"), config: site.config, options: { optin } });
   });
   afterAll(async () => {
     await master?.stop();
@@ -137,6 +137,12 @@ describe.skipIf(missing !== undefined)(`syncer rsyncd-config (${missing ?? "dock
     expectOk(await rsync("-tp", file, join(folder.path, "example-jp.checkin"), `${master.url}optin/`));
     expect(await readFile(join(optin, "example-jp.yaml"), "utf8")).toBe("name: example-jp\n");
     expect((await runOk("stat", ["-c", "%a", join(optin, "example-jp.yaml")])).stdout).toBe("600");
+    // The file may have another name at home.
+    const home = join(await empty(), "mirror.yaml");
+    await writeFile(home, "name: example-de\n");
+    expectOk(await rsync(home, `${master.url}optin/example-de.yaml`));
+    expect(await readFile(join(optin, "example-de.yaml"), "utf8")).toBe("name: example-de\n");
+    await rm(join(optin, "example-de.yaml"));
   });
 
   test("what lies with the opt-ins is neither listed nor read nor deleted", async () => {
@@ -197,8 +203,18 @@ describe.skipIf(missing !== undefined)(`syncer rsyncd-config (${missing ?? "dock
     const nowhere = join(folder.path, "nowhere.yaml");
     const args = ["rsyncd-config", "--path", "/srv/containers", "--platforms", "noarch", "--json"];
     const { stdout } = expectOk(await syncer(nowhere, args));
-    expect(JSON.parse(stdout)).toMatchObject({ modules: ["containers", "noarch"] });
+    const { config, modules: names } = JSON.parse(stdout) as { config: string; modules: string[] };
+    expect(names).toEqual(["containers", "noarch"]);
+    expect((await syncer(nowhere, args.slice(0, -1))).stdout).toBe(config.trimEnd());
+    const output = join(folder.path, "written.conf");
+    expect((await syncer(nowhere, [...args.slice(0, -1), "--output", output])).stdout).toBe(
+      `${output}: containers, noarch`,
+    );
+    expect(await readFile(output, "utf8")).toBe(config);
     const fresh = await createSite(await folder.at("fresh"), { url: registry.url });
-    expect((await fresh.run<{ modules: string[] }>("rsyncd-config")).report.modules).toEqual(["containers"]);
+    const modules = async () => (await fresh.run<{ modules: string[] }>("rsyncd-config")).report.modules;
+    expect(await modules()).toEqual(["containers"]);
+    await fresh.configure({}, { optin: { folder: "/srv/optin" } });
+    expect(await modules()).toEqual(["containers", "optin"]);
   });
 });

@@ -3,11 +3,12 @@ import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { syncer } from "../nearlayer.ts";
+import { loadConfig } from "@nearlayer/shared/config/load";
+import { type RsyncdOptions, rsyncdConfig } from "@nearlayer/syncer/commands/rsyncd-config";
 import { type AccessLog, accessLog } from "../process/access-log.ts";
 import { type Daemon, startDaemon } from "../process/daemon.ts";
 import { freePort } from "../process/ports.ts";
-import { expectOk, runOk } from "../process/run.ts";
+import { runOk } from "../process/run.ts";
 
 /** One rsync module: a folder under a name. */
 export interface RsyncModule {
@@ -50,7 +51,7 @@ export interface RsyncDaemonOptions {
 
 export async function startRsyncDaemon({ dir, modules, ...rest }: RsyncDaemonOptions): Promise<RsyncDaemon> {
   const port = rest.port ?? (await freePort());
-  return launch(dir, rsyncdConfig(modules), port);
+  return launch(dir, configOf(modules), port);
 }
 
 export interface MasterOptions {
@@ -58,19 +59,19 @@ export interface MasterOptions {
   /** The configuration of a syncer. */
   readonly config: string;
   readonly port?: number;
-  /** More arguments of `syncer rsyncd-config`. */
-  readonly args?: readonly string[];
+  /** More options of `syncer rsyncd-config`. */
+  readonly options?: RsyncdOptions;
 }
 
 /** A master: a daemon with the configuration that `syncer rsyncd-config` writes. */
-export async function startMaster({ dir, config, args = [], ...rest }: MasterOptions): Promise<RsyncDaemon> {
+export async function startMaster({ dir, config, options, ...rest }: MasterOptions): Promise<RsyncDaemon> {
   const port = rest.port ?? (await freePort());
-  const here = ["--address", "127.0.0.1", "--port", String(port), "--lock-folder", dir];
-  const { username, uid } = userInfo();
+  const here = { address: "127.0.0.1", port: String(port), lockFolder: dir };
+  const { username: user, uid } = userInfo();
   const group = (await runOk("id", ["-gn"])).stdout.trim();
-  const unprivileged = uid === 0 ? [] : ["--no-chroot", "--user", username, "--group", group];
-  const { stdout } = expectOk(await syncer(config, ["rsyncd-config", ...here, ...unprivileged, ...args]));
-  return launch(dir, stdout, port);
+  const unprivileged = uid === 0 ? {} : { chroot: false, user, group };
+  const { config: text } = await rsyncdConfig(() => loadConfig(config), { ...here, ...unprivileged, ...options });
+  return launch(dir, text, port);
 }
 
 async function launch(dir: string, text: string, port: number): Promise<RsyncDaemon> {
@@ -90,7 +91,7 @@ async function launch(dir: string, text: string, port: number): Promise<RsyncDae
   return { ...daemon, url: `rsync://127.0.0.1:${port}/`, port, transfers };
 }
 
-function rsyncdConfig(modules: readonly RsyncModule[]): string {
+function configOf(modules: readonly RsyncModule[]): string {
   const owner = process.getuid?.() === 0 ? ["uid = root", "gid = root"] : [];
   const general = ["use chroot = no", ...owner, "max verbosity = 2", "reverse lookup = no"];
   const sections = modules.flatMap((module) => [

@@ -10,7 +10,7 @@ export function registerRsyncdConfig({ program, config, show, end }: Cli): void 
     .option("--path <folder>", "what is exported; by default pub/ in the configuration's root")
     .option("--platforms <names...>", "which have a module of their own; by default all that the catalog knows")
     .option("--module-name <name>", "the module with everything in it; by default containers")
-    .option("--optin <folder>", "take opt-ins, in a write-only module; the folder belongs to --optin-user alone")
+    .option("--optin <folder>", "take opt-ins there, in a write-only module; by default optin.folder, if there is one")
     .option("--optin-user <user>", "whom uploads belong to: the user of the mirror list; by default --user")
     .option("--address <address>", "where the daemon listens; by default everywhere")
     .option("--port <port>", "its port; by default rsync's own, 873")

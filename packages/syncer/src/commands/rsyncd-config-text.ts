@@ -98,7 +98,9 @@ function readOnly({ path }: RsyncdSettings): string[] {
 }
 
 /**
- * Files of the names that opt-ins have, and nothing else: no folders, no links, no deletion, nothing can be read or listed.
+ * Files of the names that opt-ins have, and nothing else: no links, no deletion, nothing can be read or listed. (The filter
+ * has no rule against folders of such a name: rsync would hold it against the name that a file is uploaded under. All that
+ * comes of it is an empty folder.)
  * rsync knows no largest size for what it is sent; the kernel does, and `early exec` is run for each connection while the
  * daemon is still root. Without prlimit, which is in Debian's util-linux, nothing is taken.
  */
@@ -113,7 +115,7 @@ function writeOnly({ optinUser, group, lockFolder }: RsyncdSettings, folder: str
     "write only = yes",
     "list = no",
     "incoming chmod = F0600",
-    "filter = - */ + /[a-z0-9]*.yaml + /[a-z0-9]*.checkin - *",
+    "filter = + /[a-z0-9]*.yaml + /[a-z0-9]*.checkin - *",
     "refuse options = * !times !perms !verbose !quiet !timeout !partial",
     `early exec = ${isRoom} && exec prlimit --pid "$RSYNC_PID" --fsize=${MAX_UPLOAD_BYTES}`,
     "timeout = 60",

@@ -43,7 +43,7 @@ export interface RsyncdResult {
 export async function rsyncdConfig(config: () => Config, options: RsyncdOptions): Promise<RsyncdResult> {
   const platforms = options.platforms?.map(parsePlatform) ?? (await publishedPlatforms(config()));
   const path = folder("--path", options.path ?? pubDir(config().root));
-  const optin = options.optin === undefined ? undefined : folder("--optin", options.optin);
+  const optin = optinFolder(config, options);
   if (optin !== undefined && (isWithin(optin, path) || isWithin(path, optin))) {
     throw wrong("--optin", `${optin} and ${path} lie within each other: uploads would be published`);
   }
@@ -66,6 +66,13 @@ export async function rsyncdConfig(config: () => Config, options: RsyncdOptions)
   await writeFile(`${output}.new`, text, { mode: 0o644 });
   await rename(`${output}.new`, output);
   return { config: text, modules, output };
+}
+
+/** Where the mirror list reads uploads, unless the options leave nothing to the configuration. */
+function optinFolder(config: () => Config, { path, platforms, optin }: RsyncdOptions): string | undefined {
+  if (optin !== undefined) return folder("--optin", optin);
+  const configured = path === undefined || platforms === undefined ? config().optin.folder : undefined;
+  return configured === undefined ? undefined : folder("optin.folder", configured);
 }
 
 async function publishedPlatforms({ catalog: location }: Config): Promise<Platform[]> {
