@@ -22,6 +22,7 @@ const requirements = {
   rsync: { commands: ["rsync"] },
   ssh: { commands: ["ssh", "ssh-keygen", "sshd"], root: true },
   nginx: { commands: ["nginx"] },
+  shellcheck: { commands: ["shellcheck"] },
   skopeo: { commands: ["skopeo"] },
   podman: { commands: ["podman"], root: true },
   buildah: { commands: ["buildah"], root: true },

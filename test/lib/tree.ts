@@ -13,12 +13,12 @@ export interface TreeState {
 
 const BLOB = /^([^/]+)\/blobs\/sha256\/([0-9a-f]{2})\/([0-9a-f]{64})$/;
 const STATE = /^zz-state\/([^/]+)\/(GENERATION|list-\d+\.gz|delta-\d+-\d+\.gz)$/;
-/** What an rsync that was killed leaves at its destination. */
-const RSYNC_TEMPORARY = /(?:^|\/)\.[^/]+\.[A-Za-z0-9]{6}$/;
+/** What an rsync that was killed leaves at its destination, and what nearlayer-mirror has there of its own. */
+const NOT_PUBLISHED = /(?:^|\/)\.[^/]+\.[A-Za-z0-9]{6}$|^\.nearlayer\/|^nearlayer-mirror\.txt$/;
 
 /**
  * Reads a whole tree, and throws where it does not hold: a file that does not hash to its name or has none of a tree's
- * names, or a generation that names a file that is not there. `isTarget` allows for rsync's own temporary files.
+ * names, or a generation that names a file that is not there. `isTarget` allows for what only a target or a mirror has.
  */
 export async function readTree(pub: string, { isTarget = false } = {}): Promise<TreeState> {
   const entries = await readdir(pub, { recursive: true, withFileTypes: true }).catch(() => []);
@@ -37,7 +37,7 @@ export async function readTree(pub: string, { isTarget = false } = {}): Promise<
     }
     const [, ofPlatform, file] = STATE.exec(name) ?? [];
     if (file === "GENERATION" && ofPlatform !== undefined) platforms.push(ofPlatform);
-    else if (file === undefined && !(isTarget && RSYNC_TEMPORARY.test(name))) throw new Error(`what is ${name}?`);
+    else if (file === undefined && !(isTarget && NOT_PUBLISHED.test(name))) throw new Error(`what is ${name}?`);
   }
   const generations: Record<string, number> = {};
   for (const platform of platforms) generations[platform] = await readGeneration(pub, platform);

@@ -4,6 +4,8 @@ import { type AddressInfo, connect, createServer } from "node:net";
 /** A way to a server that can be held up: a slow network, for as long as a test needs it. */
 export interface TcpGate extends AsyncDisposable {
   readonly port: number;
+  /** What went through so far, both ways together. */
+  bytes(): number;
   /** From now on, a connection after so many others waits. */
   holdAfter(connections: number): void;
   /** Resolves when a connection waits. */
@@ -16,6 +18,10 @@ export async function startTcpGate(backendPort: number): Promise<TcpGate> {
   const held = Promise.withResolvers<void>();
   let opened = Promise.withResolvers<void>();
   let left = Number.POSITIVE_INFINITY;
+  let bytes = 0;
+  const count = (data: Buffer) => {
+    bytes += data.length;
+  };
   const server = createServer((client) => {
     const backend = connect(backendPort, "127.0.0.1");
     for (const [one, other] of [
@@ -27,8 +33,8 @@ export async function startTcpGate(backendPort: number): Promise<TcpGate> {
     }
     client.pause();
     const go = () => {
-      client.pipe(backend);
-      backend.pipe(client);
+      client.on("data", count).pipe(backend);
+      backend.on("data", count).pipe(client);
     };
     left -= 1;
     if (left >= 0) return go();
@@ -38,6 +44,7 @@ export async function startTcpGate(backendPort: number): Promise<TcpGate> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
+    bytes: () => bytes,
     port: (server.address() as AddressInfo).port,
     holdAfter(connections) {
       left = connections;
