@@ -9,8 +9,8 @@ import type { EventState } from "./schema-events.ts";
 export type EventRow = Omit<Selectable<CatalogSchema["event"]>, "body">;
 
 const COLUMNS = [
-  ...(["id", "source", "key", "part", "topic", "receivedAt", "state", "repository", "tag", "optional"] as const),
-  ...(["attempts", "notBefore", "finishedAt", "reason"] as const),
+  ...(["id", "source", "key", "part", "topic", "receivedAt", "state", "repository", "tag", "digest"] as const),
+  ...(["optional", "attempts", "notBefore", "finishedAt", "reason"] as const),
 ];
 
 /** The newest events in these states, at most `limit`, the newest first. */

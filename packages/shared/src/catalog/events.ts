@@ -1,4 +1,5 @@
 import type { ExpressionBuilder, Insertable } from "kysely";
+import type { Digest } from "../digest.ts";
 import type { Repository, Tag } from "../reference.ts";
 import type { Catalog } from "./open.ts";
 import { chunksOf } from "./removal.ts";
@@ -15,7 +16,7 @@ export interface EventRecord {
   readonly topic: string;
   readonly body: Uint8Array | undefined;
   readonly wanted:
-    | { readonly repository: Repository; readonly tag?: Tag; readonly optional: boolean }
+    | { readonly repository: Repository; readonly tag?: Tag; readonly digest?: Digest; readonly optional: boolean }
     | { readonly parked: string };
 }
 
@@ -46,11 +47,11 @@ export async function recordEvents(catalog: Catalog, records: readonly EventReco
 function rowOf({ wanted, body, ...record }: EventRecord, at: string): Insertable<CatalogSchema["event"]> {
   const common = { ...record, body: body ?? null, receivedAt: at, attempts: 0, notBefore: at };
   if ("parked" in wanted) {
-    const nothing = { repository: null, tag: null, optional: 0 };
+    const nothing = { repository: null, tag: null, digest: null, optional: 0 };
     return { ...common, ...nothing, state: "parked", finishedAt: at, reason: wanted.parked };
   }
-  const { repository, tag, optional } = wanted;
-  return { ...common, repository, tag: tag ?? null, optional: Number(optional), state: "waiting" };
+  const { repository, tag, digest = null, optional } = wanted;
+  return { ...common, repository, tag: tag ?? null, digest, optional: Number(optional), state: "waiting" };
 }
 
 /** Events that wait for one and the same sync. */
@@ -58,6 +59,8 @@ export interface EventGroup {
   readonly repository: Repository;
   /** Without it, all of the repository. */
   readonly tag?: Tag;
+  /** What the newest of them says that the tag is. */
+  readonly digest?: Digest;
   /** Those up to this id: what came later waits for the next sync. */
   readonly throughId: number;
   readonly events: number;
@@ -89,11 +92,25 @@ export async function dueEvents(catalog: Catalog, now: Date, limit: number): Pro
     .orderBy("throughId")
     .limit(limit)
     .execute();
-  return rows.flatMap(({ repository, tag, optional, events, ...row }) =>
-    repository === null
-      ? []
-      : [{ repository, ...(tag === null ? {} : { tag }), ...row, events: Number(events), optional: optional === 1 }],
+  const digests = await digestsOf(
+    catalog,
+    rows.map(({ throughId }) => throughId),
   );
+  return rows.flatMap(({ repository, tag, optional, events, ...row }) => {
+    if (repository === null) return [];
+    const digest = digests.get(row.throughId);
+    const reference = { repository, ...(tag === null ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
+    return [{ ...reference, ...row, events: Number(events), optional: optional === 1 }];
+  });
+}
+
+async function digestsOf(catalog: Catalog, ids: readonly number[]): Promise<Map<number, Digest>> {
+  const found = new Map<number, Digest>();
+  for (const chunk of chunksOf(ids)) {
+    const rows = await catalog.selectFrom("event").select(["id", "digest"]).where("id", "in", chunk).execute();
+    for (const { id, digest } of rows) if (digest !== null) found.set(id, digest);
+  }
+  return found;
 }
 
 /** When the next event is due, whether that is over or to come; undefined when nothing waits. */

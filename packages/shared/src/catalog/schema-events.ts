@@ -1,4 +1,5 @@
 import type { Generated } from "kysely";
+import type { Digest } from "../digest.ts";
 import type { Repository, Tag } from "../reference.ts";
 
 /**
@@ -27,6 +28,8 @@ export interface EventsSchema {
     /** What is to be synced; without a tag, all of it. Both empty where that could not be told. */
     repository: Repository | null;
     tag: Tag | null;
+    /** What the tag is to be, where the sender says so: a registry tells of a push a moment before the tag has it. */
+    digest: Digest | null;
     /** 1 where it is no failure that the source has not got it. */
     optional: number;
     /** How often its sync has failed. */

@@ -120,6 +120,8 @@ const rule = z
     each: parsed(parsePointer).optional(),
     repository: parsed(parseTemplate).optional(),
     tag: parsed(parseTemplate).optional(),
+    /** What the tag is to be, where the message says it: until it is, the tag is looked at a few times more. */
+    digest: parsed(parseTemplate).optional(),
     /** A repository or tag that the source has not got is no failure. */
     optional: z.boolean().optional(),
   })

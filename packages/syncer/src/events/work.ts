@@ -26,23 +26,32 @@ export interface WorkContext {
   readonly run: Run;
 }
 
-/** What carries changes to the tree, the targets and those who want to hear of it. */
+/** What a sync could not do, and whether the targets may lack something because of what it did. */
+export interface Synced {
+  readonly failures: readonly Failure[];
+  /** Was the source looked at, whatever came of single tags? */
+  readonly isWhole: boolean;
+}
+
+/** What carries changes to the tree, the targets and those who want to hear of it. A sync and a publish may run side by side. */
 export interface Work {
-  /** Syncs, and publishes what has come of it. Returns what could not be done; throws only when it is interrupted. */
-  carry(references: readonly Reference[], groups?: readonly EventGroup[]): Promise<readonly Failure[]>;
+  /** Syncs the references, or everything without any; `groups` are who asked. Throws only when it is interrupted. */
+  sync(references: readonly Reference[], groups?: readonly EventGroup[]): Promise<Synced>;
   /** Publishes what the targets may not have yet. Returns why that failed. */
-  catchUp(): Promise<string | undefined>;
+  publish(): Promise<string | undefined>;
   /** May a target lack something? */
   isBehind(): boolean;
+  /** Is it being published? */
+  isPublishing(): boolean;
 }
 
 export function createWork(context: WorkContext): Work {
   const { config, catalog, metrics, log, run } = context;
   // What was synced and not published before a kill is published at the next start.
   let isBehind = true;
+  let isPublishing = false;
 
   const publishAll = async (): Promise<string | undefined> => {
-    if (!isBehind) return undefined;
     // Before the first sync there is nothing to publish.
     const isEmpty = (await latestGenerations(catalog)).length === 0;
     if (config.publish.targets.length > 0 && !isEmpty) {
@@ -53,15 +62,31 @@ export function createWork(context: WorkContext): Work {
         return failure;
       }
     }
-    isBehind = false;
     await tellOthers(context);
     return undefined;
   };
 
   return {
-    isBehind: () => isBehind && config.publish.targets.length > 0,
-    catchUp: () => interruptible(run, publishAll),
-    async carry(references, groups = []) {
+    isBehind: () => isBehind,
+    isPublishing: () => isPublishing,
+    async publish() {
+      run.signal.throwIfAborted();
+      if (!isBehind) return undefined;
+      // A sync that ends meanwhile may come too late for this one, and says so again.
+      isBehind = false;
+      isPublishing = true;
+      try {
+        const failure = await publishAll();
+        isBehind ||= failure !== undefined;
+        return failure;
+      } catch (error) {
+        isBehind = true;
+        throw error;
+      } finally {
+        isPublishing = false;
+      }
+    },
+    async sync(references, groups = []) {
       const started = Date.now();
       const repositories = new Set(references.map(({ repository }) => repository)).size;
       const count = (result: "ok" | "failed") => metrics.synced(result, repositories, (Date.now() - started) / 1000);
@@ -72,30 +97,21 @@ export function createWork(context: WorkContext): Work {
         run.signal.throwIfAborted();
         count("failed");
         log.error({ err: error, repositories }, "a sync failed");
-        if (groups.length > 0) return groups.map((group) => failureOf(group, error));
-        return [failureOf({ repository: "" }, error)];
+        return { failures: groups.map((group) => failureOf(group, error)), isWhole: false };
       }
       const { failures, updated, unchanged, removed, generations, fetched } = result;
       count(failures.length === 0 ? "ok" : "failed");
+      isBehind ||= generations.length > 0;
       const ms = Date.now() - started;
       log.info(
         { repositories, updated: updated.length, unchanged, removed, failed: failures.length, ...fetched, ms },
         "synced",
       );
       for (const failure of failures) log.warn(failure, "not synced");
-      isBehind ||= generations.length > 0;
-      const unpublished = await publishAll();
-      if (unpublished === undefined) return failures;
-      const later = groups.filter((group) => !failures.some(({ repository }) => repository === group.repository));
-      return [
-        ...failures,
-        ...later.map((group) => ({ ...nameOf(group), code: "PUBLISH_FAILED" as const, message: unpublished })),
-      ];
+      return { failures, isWhole: true };
     },
   };
 }
-
-const nameOf = ({ repository, tag }: EventGroup) => (tag === undefined ? { repository } : { repository, tag });
 
 async function failureOfPublish(context: WorkContext): Promise<string | undefined> {
   const { config, log, run } = context;
@@ -123,11 +139,6 @@ async function untilUnlocked<T>({ log, run }: WorkContext, work: () => Promise<T
       await sleep(LOCKED_POLL_MS, undefined, { signal: run.signal }).catch(() => run.signal.throwIfAborted());
     }
   }
-}
-
-async function interruptible<T>({ signal }: Run, work: () => Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  return work();
 }
 
 /** Writes down who is to hear of the newest generations, and asks for a look at the mirrors that have them by now. */

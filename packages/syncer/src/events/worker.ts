@@ -1,20 +1,23 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import {
   dueEvents,
+  type EventGroup,
   nextEventAt,
   pruneEvents,
   readAuditedAt,
   recordAudit,
-  settleEvents,
 } from "@nearlayer/shared/catalog/events";
+import { digestOfTag } from "@nearlayer/shared/catalog/images";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
 import type { EventsConfig } from "@nearlayer/shared/config/events";
+import type { Digest } from "@nearlayer/shared/digest";
 import type { Logger } from "@nearlayer/shared/log";
 import type { Metrics } from "./metrics.ts";
 import { whenFree } from "./patience.ts";
 import { waitAfter } from "./plan/backoff.ts";
-import { MAX_BATCH, outcomesOf, referencesOf } from "./plan/batch.ts";
+import { failureIn, failuresOfEarly, MAX_BATCH, referencesOf } from "./plan/batch.ts";
 import { type Arrivals, holdFor, noteArrivals } from "./plan/hold.ts";
+import { createPublisher, settleBatch } from "./publisher.ts";
 import type { Work } from "./work.ts";
 
 /** How often the journal is looked at for what another process has written down, in milliseconds. */
@@ -33,7 +36,7 @@ export interface WorkerOptions {
   readonly signal: AbortSignal;
 }
 
-/** What syncs by the journal, one sync at a time. */
+/** What syncs by the journal, one sync at a time, and has it published beside the next one. */
 export interface Worker {
   /** So many events have come in: there is something to do. */
   noteArrivals(count: number): void;
@@ -53,7 +56,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let arrivals: Arrivals = { times: [] };
   let wake = new AbortController();
   const audit: Chore = { dueAt: Number.POSITIVE_INFINITY, failures: 0 };
-  const catchUp: Chore = { dueAt: 0, failures: 0 };
+  const publisher = createPublisher(options);
   let prunedAt = 0;
 
   const pause = async (ms: number) => {
@@ -69,7 +72,8 @@ export function createWorker(options: WorkerOptions): Worker {
   /** Syncs what is due. Returns whether there was anything. */
   const workOff = async (): Promise<boolean> => {
     const asOf = new Date();
-    const groups = await dueEvents(catalog, asOf, MAX_BATCH);
+    const due = await dueEvents(catalog, asOf, MAX_BATCH + publisher.size());
+    const groups = due.filter((group) => !publisher.isUnderWay(group));
     const [oldest] = groups;
     if (oldest === undefined) return false;
     const hold = holdFor(arrivals, Date.parse(oldest.oldest), Date.now());
@@ -78,24 +82,30 @@ export function createWorker(options: WorkerOptions): Worker {
       await sleep(Math.min(hold, POLL_MS), undefined, { signal }).catch(() => undefined);
       return true;
     }
-    const failures = await work.carry(referencesOf(groups), groups);
-    const now = new Date();
-    const outcomes = outcomesOf(groups, failures, config.retry, now, Math.random);
-    await whenFree(() => settleEvents(catalog, outcomes, { asOf, now }));
-    for (const [{ repository, tag, events, attempts }, outcome] of outcomes) {
-      metrics.settled(outcome.state, events);
-      if (outcome.state === "parked") {
-        log.error({ repository, tag, attempts: attempts + 1, reason: outcome.reason }, "parked: tried too often");
-      }
-    }
+    const synced = await work.sync(referencesOf(groups), groups);
+    const failures = [...synced.failures, ...(synced.isWhole ? await earlyOf(groups) : [])];
+    const hasFailed = (group: EventGroup) => failureIn(group, failures) !== undefined;
+    await settleBatch({ groups: groups.filter(hasFailed), asOf }, failures, options);
+    const carried = { groups: groups.filter((group) => !hasFailed(group)), asOf };
+    if (work.isBehind() || work.isPublishing()) publisher.add(carried);
+    else await settleBatch(carried, [], options);
     return true;
+  };
+
+  const earlyOf = async (groups: readonly EventGroup[]) => {
+    const told = groups.filter(({ digest }) => digest !== undefined);
+    const digests = new Map<EventGroup, Digest | undefined>();
+    for (const group of told) {
+      if (group.tag !== undefined) digests.set(group, await digestOfTag(catalog, group.repository, group.tag));
+    }
+    return failuresOfEarly(told, (group) => digests.get(group));
   };
 
   const lookThroughAll = async () => {
     log.info("looking through all of the source");
-    const failures = await work.carry([]);
-    const isWhole = !failures.some(({ repository }) => repository === "");
-    metrics.audited(failures.length === 0 ? "ok" : "failed");
+    const { failures, isWhole } = await work.sync([]);
+    metrics.audited(isWhole && failures.length === 0 ? "ok" : "failed");
+    publisher.add({ groups: [], asOf: new Date() });
     // Single tags that fail are no reason to begin anew: the next audit meets them again.
     if (!isWhole || config.audit === "never") return again(audit);
     const now = new Date();
@@ -107,17 +117,13 @@ export function createWorker(options: WorkerOptions): Worker {
     if (await workOff()) return;
     const now = Date.now();
     if (audit.dueAt <= now) return lookThroughAll();
-    if (work.isBehind() && catchUp.dueAt <= now) {
-      if ((await work.catchUp()) === undefined) catchUp.failures = 0;
-      else again(catchUp);
-      return;
-    }
     if (now - prunedAt > PRUNE_MS) {
       await whenFree(() => pruneEvents(catalog, new Date(now - config.keep)));
       prunedAt = now;
     }
-    const next = await nextEventAt(catalog);
-    await pause(Math.min(POLL_MS, (next?.getTime() ?? now + POLL_MS) - now));
+    // What is due already is on its way to the targets.
+    const left = ((await nextEventAt(catalog))?.getTime() ?? 0) - now;
+    await pause(left > 0 ? Math.min(left, POLL_MS) : POLL_MS);
   };
 
   return {
@@ -126,6 +132,7 @@ export function createWorker(options: WorkerOptions): Worker {
       wake.abort();
     },
     async run() {
+      const publishing = publisher.run();
       const last = await readAuditedAt(catalog);
       if (config.audit !== "never") audit.dueAt = (last?.getTime() ?? 0) + config.audit;
       for (let failures = 0; !signal.aborted; ) {
@@ -135,13 +142,14 @@ export function createWorker(options: WorkerOptions): Worker {
           await step();
           failures = 0;
         } catch (err) {
-          if (signal.aborted) return;
+          if (signal.aborted) break;
           // The catalog is out of reach, or there is a bug: nothing is lost, and it is tried again.
           failures += 1;
           log.error({ err }, "the journal could not be worked off");
           await pause(waitAfter(failures, { first: 500, longest: 30_000 }, Math.random()));
         }
       }
+      await publishing;
     },
   };
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { type Digest, digestOf } from "../../digest.ts";
 import { parseRepository, parseTag } from "../../reference.ts";
 import { dropEvents, listEvents, readEvent, readEvents, retryEvent } from "../event-list.ts";
 import {
@@ -59,6 +60,18 @@ export const eventsContract: ContractPart = (fixture) => {
     expect(groups[1]).toMatchObject({ events: 100, attempts: 0, oldest: at(1).toISOString() });
     expect(await dueEvents(catalog, at(1), 3)).toHaveLength(3);
     expect(await countEvents(catalog)).toEqual({ waiting: 1001, parked: 0, oldestWaiting: at(0).toISOString() });
+  });
+
+  test("of what the tag is to be, the newest counts", async () => {
+    const { catalog } = fixture();
+    const told = (key: string, digest?: Digest): EventRecord => {
+      const record = event(key, "test/a:1");
+      return { ...record, wanted: { ...record.wanted, ...(digest === undefined ? {} : { digest }) } };
+    };
+    await recordEvents(catalog, [told("1", digestOf("old")), told("2", digestOf("new"))], at(0));
+    expect(await dueEvents(catalog, at(0), 10)).toMatchObject([{ digest: digestOf("new") }]);
+    await recordEvents(catalog, [told("3")], at(0));
+    expect((await dueEvents(catalog, at(0), 10)).map(({ digest }) => digest)).toEqual([undefined]);
   });
 
   test("what comes while a sync runs waits for the next one", async () => {

@@ -1,9 +1,10 @@
 import type { EventGroup } from "@nearlayer/shared/catalog/events";
+import { digestOf } from "@nearlayer/shared/digest";
 import { parseReference } from "@nearlayer/shared/reference";
 import { describe, expect, test } from "vitest";
 import type { Failure } from "../../commands/failure.ts";
 import { waitAfter } from "./backoff.ts";
-import { outcomesOf, referencesOf } from "./batch.ts";
+import { failuresOfEarly, outcomesOf, referencesOf } from "./batch.ts";
 import { type Arrivals, holdFor, noteArrivals } from "./hold.ts";
 
 const group = (name: string, rest: Partial<EventGroup> = {}): EventGroup => {
@@ -50,16 +51,32 @@ describe("what becomes of an event", () => {
     ["it failed again", group("a:1", { attempts: 1 }), [failure("a:1")], again(2000)],
     ["it failed too often", group("a:1", { attempts: 2 }), [failure("a:1")], { state: "parked", reason: "no" }],
     ["it is left out", group("a:1"), [failure("a:1", "USAGE")], { state: "done", reason: "no" }],
-    ["it is not there", group("a:1"), [failure("a:1", "NOT_FOUND")], again(1000)],
+    ["it is not there yet", group("a:1"), [failure("a:1", "NOT_FOUND")], again(250)],
+    [
+      "it is not there yet, and need not be",
+      group("a:1", { optional: true }),
+      [failure("a:1", "NOT_FOUND")],
+      again(250),
+    ],
     [
       "it is not there and need not be",
-      group("a:1", { optional: true }),
+      group("a:1", { optional: true, attempts: 5 }),
       [failure("a:1", "NOT_FOUND")],
       { state: "done", reason: "no" },
     ],
   ])("when %s", (_, one, failures, expected) => {
     expect(outcome(one, ...failures)).toEqual(expected);
   });
+});
+
+test("a tag that is not what the event says is looked at again", () => {
+  const digest = digestOf("new");
+  const groups = [group("a:1", { digest }), group("a:2"), group("a")];
+  expect(failuresOfEarly(groups, () => digest)).toEqual([]);
+  expect(failuresOfEarly(groups, () => digestOf("old"))).toMatchObject([
+    { repository: "a", tag: "1", code: "NOT_FOUND" },
+  ]);
+  expect(failuresOfEarly(groups, () => undefined)).toHaveLength(1);
 });
 
 test.each([

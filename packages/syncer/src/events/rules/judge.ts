@@ -1,4 +1,6 @@
 import type { EventRecord } from "@nearlayer/shared/catalog/events";
+import type { Template } from "@nearlayer/shared/config/template";
+import { type Digest, isDigest } from "@nearlayer/shared/digest";
 import { messageOf } from "@nearlayer/shared/errors";
 import { parseRepository, parseTag, type Repository, type Tag } from "@nearlayer/shared/reference";
 import type { Message } from "../message.ts";
@@ -17,6 +19,7 @@ const MAX_PARTS = 1000;
 interface Wanted {
   readonly repository: Repository;
   readonly tag?: Tag;
+  readonly digest?: Digest;
   readonly optional: boolean;
 }
 
@@ -79,9 +82,8 @@ function apply(rule: Rule, body: unknown, wanted: Map<string, Wanted>, problems:
   for (const scope of scopesOf(rule, body)) {
     if (!isMet("item", scope)) continue;
     try {
-      const { repository, tag, optional } = wantedBy(rule, scope);
-      const name = tag === undefined ? repository : `${repository}:${tag}`;
-      wanted.set(name, { repository, ...(tag === undefined ? {} : { tag }), optional });
+      const one = wantedBy(rule, scope);
+      wanted.set(one.tag === undefined ? one.repository : `${one.repository}:${one.tag}`, one);
     } catch (error) {
       problems.add(messageOf(error));
     }
@@ -95,12 +97,24 @@ function scopesOf({ each }: Rule, body: unknown): Scope[] {
   return items.map((item) => ({ body, item }));
 }
 
-function wantedBy({ repository, tag, optional = false }: Rule, scope: Scope): Wanted {
+function wantedBy({ repository, tag, digest, optional = false }: Rule, scope: Scope): Wanted {
+  const expected = digest === undefined ? undefined : digestIn(digest, scope);
   return {
+    ...(expected === undefined ? {} : { digest: expected }),
     repository: parseRepository(render(repository, scope)),
     ...(tag === undefined ? {} : { tag: parseTag(render(tag, scope)) }),
     optional,
   };
+}
+
+/** A hint, without which an event is as good: what is no digest is none. */
+function digestIn(template: Template, scope: Scope): Digest | undefined {
+  try {
+    const text = render(template, scope);
+    return isDigest(text) ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const park = (message: Message, reason: string): Verdict => ({ records: [recordOf(message, 0, { parked: reason })] });

@@ -19,6 +19,7 @@ const presets: Record<(typeof PRESETS)[number], Rule> = {
     when: [{ pointer: parsePointer("/target/tag"), value: { exists: true } }],
     repository: parseTemplate("{/target/repository}"),
     tag: parseTemplate("{/target/tag}"),
+    digest: parseTemplate("{/target/digest}"),
   },
   /**
    * A build is complete: Koji's state 1. Packages come this way too, so that it is no failure when the source has no
