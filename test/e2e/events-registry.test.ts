@@ -1,4 +1,6 @@
 import { createHmac } from "node:crypto";
+import { join } from "node:path";
+import { tryLock } from "@nearlayer/syncer/store/kernel-lock";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { skopeoClient, skopeoCopy } from "../lib/clients/skopeo.ts";
 import { type EventSite, secretFile, startEventSite } from "../lib/event-site.ts";
@@ -63,6 +65,16 @@ describe("events from a registry and from webhooks", () => {
     post("/hooks/registry", body, { Authorization: `Bearer ${secret}` });
   const event = (id: string, repository: string, tag: string) =>
     JSON.stringify({ events: [{ id, action: "push", target: { repository, tag } }] });
+  const statesOf = (name: string) =>
+    site
+      .journal()
+      .filter(({ repository }) => repository === name)
+      .map(({ state }) => state);
+  const digestAt = async (url: string, repository: string, tag: string) => {
+    const headers = { accept: "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json" };
+    const answer = await fetch(`${url}/v2/${repository}/manifests/${tag}`, { method: "HEAD", headers });
+    return answer.headers.get("docker-content-digest");
+  };
   const keys = () => site.journal().map(({ key }) => key);
 
   test("what skopeo pushes is pullable through the mirror list, and from the mirror, by nobody's doing", async (context) => {
@@ -148,6 +160,40 @@ describe("events from a registry and from webhooks", () => {
       what: "the event to be done",
     });
     expect(await site.statusOf("fedora/later", "1")).toBe(200);
+  });
+
+  test("a tag that moves is followed, though the registry tells of it before it has moved", async (context) => {
+    await skipUnless(context, ...NEEDS);
+    const { registry, mirrorlistUrl } = site.network;
+    for await (const image of randomImages({ seed: "moving", count: 12, layers: 1, layerSize: 1000 })) {
+      await pushImage(registry.url, "fedora/moving", "latest", image);
+      await until(async () => (await digestAt(mirrorlistUrl, "fedora/moving", "latest")) === image.digest, {
+        what: "the tag to have moved",
+      });
+    }
+    expect(
+      site.journal().filter(({ repository, state }) => repository === "fedora/moving" && state === "parked"),
+    ).toEqual([]);
+  });
+
+  test("an image is served while a target is still busy with what was before it", async (context) => {
+    await skipUnless(context, ...NEEDS);
+    const { registry, root } = site.network;
+    await site.untilSettled(1);
+    const lock = await tryLock(join(root, "store", "tree-lock"));
+    if (lock === undefined) throw new Error("the tree is in use");
+    try {
+      let index = 0;
+      for await (const image of randomImages({ seed: "busy", count: 2, layers: 1, layerSize: 1000 })) {
+        const tag = String(index++);
+        await pushImage(registry.url, "fedora/busy", tag, image);
+        await until(async () => (await site.statusOf("fedora/busy", tag)) === 200, { what: "the image" });
+      }
+      expect(statesOf("fedora/busy")).toEqual(["waiting", "waiting"]);
+    } finally {
+      await lock[Symbol.asyncDispose]();
+    }
+    await until(() => statesOf("fedora/busy").every((state) => state === "done"), { what: "the events to be done" });
   });
 
   test("a signed webhook asks by a rule of one's own; another signature asks for nothing", async (context) => {
