@@ -38,7 +38,8 @@ export async function startEventSite({ dir, events, settings, registryConfig }: 
     registryConfig: registryConfig?.(url) ?? "",
     settings: {
       publish: { targets: [`${tree}/`] },
-      crawler: { interval: "500ms" },
+      // Long enough for a probe within seconds to be one that was asked for.
+      crawler: { interval: "30s" },
       events: { listen: address, probe: ["local"], ...events },
       ...settings,
     },

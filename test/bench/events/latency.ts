@@ -29,7 +29,6 @@ export async function benchLatency(dir: string, { pushes, known }: { pushes: num
     - {name: nearlayer, url: "${url}/hooks/registry", headers: {Authorization: ["Bearer bench"]}, timeout: 2s, threshold: 3, backoff: 1s}
 `,
     events: { registry: { secretFile: secret } },
-    settings: { crawler: { interval: "250ms" } },
   });
   let index = 0;
   // What is there already, so that a push is not the only thing in the catalog.

@@ -91,9 +91,3 @@ export async function readPropagated(catalog: Catalog, percent: 50 | 90 | 100, s
     .execute();
   return rows.flatMap(({ at, ...row }) => (at === null ? [] : [{ ...row, at }]));
 }
-
-/** Asks for a probe of mirrors soon, by whoever crawls them. */
-export async function wantProbes(catalog: Catalog, mirrors: readonly string[], now: Date): Promise<void> {
-  if (mirrors.length === 0) return;
-  await catalog.updateTable("mirror").set({ probeWantedAt: now.toISOString() }).where("name", "in", mirrors).execute();
-}

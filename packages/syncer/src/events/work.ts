@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EventGroup } from "@nearlayer/shared/catalog/events";
 import { latestGenerations } from "@nearlayer/shared/catalog/generations";
-import { recordNotices, wantProbes } from "@nearlayer/shared/catalog/notices";
+import { wantProbe } from "@nearlayer/shared/catalog/mirror-states";
+import { recordNotices } from "@nearlayer/shared/catalog/notices";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
 import type { Config } from "@nearlayer/shared/config/schema";
 import { isNearlayerError } from "@nearlayer/shared/errors";
@@ -144,7 +145,7 @@ async function untilUnlocked<T>({ log, run }: WorkContext, work: () => Promise<T
 /** Writes down who is to hear of the newest generations, and asks for a look at the mirrors that have them by now. */
 async function tellOthers({ config, catalog }: WorkContext): Promise<void> {
   const now = new Date();
-  await whenFree(() => wantProbes(catalog, config.events.probe, now));
+  for (const name of config.events.probe) await whenFree(() => wantProbe(catalog, name, now.toISOString()));
   const destinations = destinationsOf(config.events.notify);
   if (destinations.length === 0) return;
   const notices = (await latestGenerations(catalog)).map((generation) =>

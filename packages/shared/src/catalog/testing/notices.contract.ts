@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { dueNotices, pruneNotices, readPropagated, recordNotices, settleNotice, wantProbes } from "../notices.ts";
+import { dueNotices, pruneNotices, readPropagated, recordNotices, settleNotice } from "../notices.ts";
 import type { ContractPart } from "./contract.ts";
 import { AMD64 } from "./samples.ts";
 
@@ -45,19 +45,5 @@ export const noticesContract: ContractPart = (fixture) => {
     expect(await generations(90, at(0))).toEqual([[1, at(20).toISOString()]]);
     expect(await generations(100, at(0))).toEqual([]);
     expect(await generations(50, at(6))).toEqual([]);
-  });
-
-  test("a probe is asked for of the mirrors that are named", async () => {
-    const { catalog } = fixture();
-    const time = at(0).toISOString();
-    const row = { declaredBy: "operator", declaration: "{}", state: "active", reason: "", stateSince: time } as const;
-    await catalog
-      .insertInto("mirror")
-      .values(["a", "b"].map((name) => ({ ...row, name, createdAt: time })))
-      .execute();
-    await wantProbes(catalog, [], at(1));
-    await wantProbes(catalog, ["b", "unknown"], at(1));
-    const rows = await catalog.selectFrom("mirror").select(["name", "probeWantedAt"]).orderBy("name").execute();
-    expect(rows.map(({ probeWantedAt }) => probeWantedAt)).toEqual([null, at(1).toISOString()]);
   });
 };
