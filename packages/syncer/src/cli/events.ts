@@ -18,7 +18,10 @@ import { columns } from "./text.ts";
 const STATES = ["waiting", "parked", "done", "dropped"] as const satisfies readonly EventState[];
 
 export function registerEvents({ program, config, show, end }: Cli): void {
-  const events = program.command("events").description("look at the journal of events, and work on it");
+  const events = program
+    .command("events")
+    .description("look at the journal of events, and work on it")
+    .addHelpText("after", examples("syncer events list", "syncer events help list    examples for each"));
 
   events
     .command("list")
