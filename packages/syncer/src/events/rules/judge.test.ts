@@ -1,4 +1,5 @@
 import { parseConfig } from "@nearlayer/shared/config/load";
+import { digestOf } from "@nearlayer/shared/digest";
 import { describe, expect, test } from "vitest";
 import { judge } from "./judge.ts";
 import { completeRules } from "./presets.ts";
@@ -39,6 +40,23 @@ describe("a push to a distribution registry", () => {
   ])("%s", (_, body, expected) => {
     expect(judged("[{use: registry-push}]", "registry.push", body)).toEqual(expected);
   });
+});
+
+test.each([
+  ["its digest", digestOf("x"), digestOf("x")],
+  ["what is no digest", "sha256:x", undefined],
+  ["what is no text", { a: 1 }, undefined],
+  ["nothing", undefined, undefined],
+])("a push that names %s", (_, digest, expected) => {
+  const body = encode({ target: { repository: "a", tag: "1", digest } });
+  const verdict = judge(
+    rulesOf("[{use: registry-push}]"),
+    { source: "s", key: "1", topic: "registry.push", body },
+    () => true,
+  );
+  expect("records" in verdict ? verdict.records.map(({ wanted }) => "digest" in wanted && wanted.digest) : []).toEqual([
+    expected ?? false,
+  ]);
 });
 
 describe("a Koji build", () => {
