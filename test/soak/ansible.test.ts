@@ -8,11 +8,12 @@ import { skipUnless, whyNot } from "../lib/requirements.ts";
 // master), front (two mirror lists behind nginx) and mirror1. The tests build on one another, as the life of a site does.
 
 const SECRETS = {
-  catalog: "cat:al'og-1",
-  release: "release-2",
-  publish: "publish-3",
-  listen: "listen-4",
-  hook: "hook-5",
+  // rsync, PostgreSQL and YAML each have characters of their own to stumble over.
+  catalog: "cat:al'og-9f31c7",
+  release: "push-it-52be08",
+  publish: "publish-it-c6640d",
+  listen: "listen-to-it-0ab7e9",
+  hook: "hook-it-7d21f4",
 };
 const GROUPS = {
   ...{ registry: ["hub"], bus: ["hub"], postgresql: ["hub"], syncer: ["hub"], master: ["hub"] },
@@ -114,7 +115,7 @@ test("a message becomes an image that can be pulled from the mirror: by sync.yml
     "rabbitmqctl --quiet eval '",
     `X = rabbit_misc:r(<<"/nearlayer">>, exchange, <<"amq.topic">>),`,
     `P = rabbit_basic:properties([{content_type, <<"application/json">>}, {message_id, <<"b3ba1a5e-8a1c-4f5c-9d5f-6f3e2d1c0b01">>}]),`,
-    `{ok, _} = {element(1, rabbit_basic:publish(X, <<"org.example.image.stable">>, P, <<${JSON.stringify(body)}>>)), sent}.'`,
+    `ok = rabbit_basic:publish(X, <<"org.example.image.stable">>, P, <<${JSON.stringify(body)}>>).'`,
   ].join(" ");
   await site.shell("hub", sent);
   await site.pulled("41");
