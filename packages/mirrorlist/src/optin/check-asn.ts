@@ -17,16 +17,17 @@ const RESOLVE_MS = 3000;
 export function createCheckAsn(geo: Pick<Geo, "locate">): CheckAsn {
   return async ({ asn, url }) => {
     if (asn === undefined) return undefined;
-    const { hostname } = new URL(url);
+    const host = new URL(url).hostname.replace(/^\[|\]$/g, "");
     const found = new Map<number, string>();
-    for (const text of await addressesOf(hostname.replace(/^\[|\]$/g, ""))) {
+    for (const text of await addressesOf(host)) {
       const address = parseAddress(text);
       const place = address && geo.locate(address);
       if (place?.asn !== undefined) found.set(place.asn, text);
     }
     if (found.size === 0 || found.has(asn)) return undefined;
     const [[other, address] = []] = found;
-    return invalid([`asn: AS${asn} is declared, and ${hostname} (${address}) is in AS${other}`]);
+    const where = address === host ? host : `${host} (${address})`;
+    return invalid([`asn: AS${asn} is declared, and ${where} is in AS${other}`]);
   };
 }
 

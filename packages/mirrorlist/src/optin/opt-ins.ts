@@ -40,6 +40,8 @@ export interface OptIns {
   /** Asks for a probe soon. Nothing that a check-in says is believed. */
   checkIn(name: string): Promise<Refusal | Found>;
   read(name: string): Promise<Refusal | Found>;
+  /** Takes out who has been pending for too long. Resolves with their names. */
+  expire(): Promise<readonly string[]>;
 }
 
 export interface Found {
@@ -91,18 +93,13 @@ export function createOptIns(deps: OptInDeps): OptIns {
     if (refusal !== undefined) return refusal;
     const { maxPending, pendingFor, policy } = config().optin;
     const waits = policy === "approve" && !byOperator ? "its proof and the operator's approval" : "its proof";
+    const reason = `opted in: waiting for ${waits}`;
     const added = await write(async () => {
       await removeExpired(catalog, at(now() - pendingFor), at());
+      const proof = proofOfToken(token);
       return addMirror(
         catalog,
-        {
-          declared: mirror,
-          proof: proofOfToken(token),
-          actor,
-          reason: `opted in: waiting for ${waits}`,
-          at: at(),
-          isApproved: byOperator,
-        },
+        { declared: mirror, proof, actor, reason, at: at(), isApproved: byOperator },
         { maxPending },
       );
     });
@@ -151,6 +148,10 @@ export function createOptIns(deps: OptInDeps): OptIns {
       const record = await whenFree(() => wantProbe(catalog, name, at()), WRITE_MS);
       if (record?.state === "disabled") return explainRefusal({ kind: "disabled", by: record }, name);
       return found(record, name);
+    },
+    async expire() {
+      const before = at(now() - config().optin.pendingFor);
+      return whenFree(() => removeExpired(catalog, before, at()), WRITE_MS);
     },
     async read(name) {
       return found(await readMirror(catalog, name), name);

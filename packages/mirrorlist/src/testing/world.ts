@@ -12,7 +12,7 @@ import { createMirrorAgent } from "../mirrors/agent.ts";
 import { createNetwork, type Network } from "../mirrors/network.ts";
 import { createCheckAsn } from "../optin/check-asn.ts";
 import { createGate } from "../optin/gate.ts";
-import { createOptIns } from "../optin/opt-ins.ts";
+import { createOptIns, type OptIns } from "../optin/opt-ins.ts";
 import { createFailover } from "../pull/failover.ts";
 import { createFirstUse } from "../pull/first-use.ts";
 import { createLook } from "../pull/look.ts";
@@ -33,6 +33,7 @@ export interface World extends AsyncDisposable {
   readonly tree: Tree;
   readonly mirrors: Readonly<Record<string, TestMirror>>;
   readonly network: Network;
+  readonly optIns: OptIns;
   clock: number;
   /** What happens while a request waits for something newer than the snapshot; nothing, unless a test wants it. */
   onMiss: () => Promise<void>;
@@ -112,6 +113,7 @@ export async function createWorld(
     tree,
     mirrors: servers,
     network,
+    optIns,
     clock: NOW,
     onMiss: async () => undefined,
     async refresh() {

@@ -148,9 +148,11 @@ export async function countPending(catalog: Catalog): Promise<number> {
 /** Another mirror at the same host and path; http and https are one server. Cost: all mirrors, which are few. */
 async function findByUrl(catalog: Catalog, { name, url }: DeclaredMirror): Promise<MirrorRecord | undefined> {
   const others = await catalog.selectFrom("mirror").selectAll().where("name", "!=", name).execute();
-  return others.find((other) => {
-    const declared = declarationOf(other);
-    return declared !== undefined && placeOf(declared.url) === placeOf(url);
+  const place = placeOf(url);
+  return others.find(({ declaration }) => {
+    // What a newer version has written has a URL all the same.
+    const { url: other }: { url?: unknown } = JSON.parse(declaration);
+    return typeof other === "string" && URL.canParse(other) && placeOf(other) === place;
   });
 }
 

@@ -286,6 +286,17 @@ describe("limits", () => {
     expect((await readMirrors(world.tree.catalog)).names).toEqual(["c"]);
   });
 
+  test("who has been pending for too long is taken out, and nobody else", async () => {
+    await setUp({ pendingFor: "1d" });
+    for (const name of ["a", "b"]) await call("POST", "mirrors", yaml(name));
+    const { optIns, tree } = world;
+    await setMirrorState(tree.catalog, { name: "b", to: "active", reason: "checked", actor: "crawler" }, "now");
+    expect(await optIns.expire()).toEqual([]);
+    world.clock += 86_400_001;
+    expect(await optIns.expire()).toEqual(["a"]);
+    expect((await readMirrors(tree.catalog)).names).toEqual(["b"]);
+  });
+
   test("switched off, there is no API", async () => {
     await setUp({ api: false });
     expect(await call("POST", "mirrors", yaml("a"))).toMatchObject({ status: 404, json: { error: { code: "OFF" } } });

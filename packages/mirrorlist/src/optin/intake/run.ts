@@ -7,8 +7,13 @@ import { createIntake, type Intake } from "./intake.ts";
 
 /** How often the folder is looked at, in milliseconds: one listing, of a folder that is empty as a rule. */
 const LOOK_MS = 1000;
+/** How often those are looked for that have been pending for too long. */
+const EXPIRE_MS = 600_000;
 
-/** Reads uploads, as long as it is not disposed of. The folder is the one of the newest configuration, if it has one. */
+/**
+ * Reads uploads and lets go who has been pending for too long, until it is disposed of. The folder is the one of the
+ * newest configuration, if it has one.
+ */
 export function runIntake(
   folderNow: () => string | undefined,
   optIns: OptIns,
@@ -19,7 +24,12 @@ export function runIntake(
   let folder: string | undefined;
   let intake: Intake | undefined;
   let trouble = "";
+  let expiredAt = Date.now();
   const pass = async () => {
+    if (Date.now() - expiredAt > EXPIRE_MS) {
+      expiredAt = Date.now();
+      for (const mirror of await optIns.expire()) log.info({ mirror }, "it was pending for too long: removed");
+    }
     if (folderNow() !== folder) {
       folder = folderNow();
       intake = folder === undefined ? undefined : createIntake(folder, optIns, rules);
