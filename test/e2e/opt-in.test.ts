@@ -84,13 +84,6 @@ describe("by rsync upload, with a real master and mirror", () => {
     await writeFile(file, text);
     return run("rsync", ["--timeout=20", file, `${master.url}optin/`]);
   };
-  /** What the crawler does once it has seen the proof and the first full check has passed. */
-  const activate = () =>
-    setMirrorState(
-      tree.catalog,
-      { name: "m", to: "active", reason: "checked", actor: "crawler", from: ["pending", "checking"] },
-      new Date().toISOString(),
-    );
   let clients = 0;
   /** By another client each time: one that asks again says that it has been failed. */
   const pull = async () => {
@@ -106,9 +99,10 @@ describe("by rsync upload, with a real master and mirror", () => {
     expect((await pull()).served).toBe(new URL(url).host);
     expectOk(await upload("m.yaml", yaml(mirror.url)));
     await until(async () => (await apiOf(url)).status === 200, { what: "the upload to be read" });
+    await until(async () => String((await apiOf(url)).json.reason).includes("404"), { what: "a look for the proof" });
+    expect(await pull()).toEqual({ served: new URL(url).host, mirror: "origin; rank=none" });
     await writeFile(join(mirror.root, "nearlayer-mirror.txt"), `${proofOfToken(TOKEN)}\n`);
-    await activate();
-    await until(async () => (await pull()).served === host, { what: "a pull from the mirror" });
+    await until(async () => (await pull()).served === host, { what: "a pull from the mirror", within: 30_000 });
     const asked = (await mirror.log.entries()).map(({ method, uri }) => `${method} ${uri}`);
     expect(asked).toContain(`GET /${pubBlobName(AMD64, digestOf(LAYER))}`);
     const { token: _, ...seen } = (await apiOf(url)).json;

@@ -1,9 +1,8 @@
-import { timingSafeEqual } from "node:crypto";
+import { isProofOf } from "@nearlayer/shared/catalog/mirrors";
+import { PROOF_FILE } from "@nearlayer/shared/proof";
 import { describeRequestError, type MirrorAgent } from "../mirrors/agent.ts";
 import type { Mirror } from "../mirrors/mirror.ts";
 
-/** The file under its base URL with which a mirror shows that it is whoever opted in. */
-export const PROOF_NAME = "nearlayer-mirror.txt";
 const MAX_PROOF_BYTES = 200;
 
 export interface ProofSeen {
@@ -19,7 +18,7 @@ export async function checkProof(
   means: { readonly agent: MirrorAgent; readonly timeoutMs: number; readonly signal?: AbortSignal },
 ): Promise<ProofSeen> {
   try {
-    const { statusCode, body } = await means.agent.request(`${mirror.url}${PROOF_NAME}`, {
+    const { statusCode, body } = await means.agent.request(`${mirror.url}${PROOF_FILE}`, {
       method: "GET",
       timeoutMs: means.timeoutMs,
       allowPrivateAddress: mirror.allowPrivateAddress,
@@ -27,23 +26,18 @@ export async function checkProof(
     });
     if (statusCode !== 200) {
       body.on("error", () => undefined).destroy();
-      return { ok: false, detail: `answers ${statusCode} for ${PROOF_NAME}` };
+      return { ok: false, detail: `answers ${statusCode} for ${PROOF_FILE}` };
     }
     let text = "";
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
       text += Buffer.from(chunk).toString("latin1");
       if (text.length > MAX_PROOF_BYTES)
-        return { ok: false, detail: `${PROOF_NAME} is larger than ${MAX_PROOF_BYTES} bytes` };
+        return { ok: false, detail: `${PROOF_FILE} is larger than ${MAX_PROOF_BYTES} bytes` };
     }
-    return isSame(text.trim(), proof)
+    return isProofOf({ proof }, text.trim())
       ? { ok: true, detail: "shows its proof" }
-      : { ok: false, detail: `${PROOF_NAME} is not the proof of this mirror` };
+      : { ok: false, detail: `${PROOF_FILE} is not the proof of this mirror` };
   } catch (error) {
-    return { ok: false, detail: `${PROOF_NAME}: ${describeRequestError(error).message}` };
+    return { ok: false, detail: `${PROOF_FILE}: ${describeRequestError(error).message}` };
   }
-}
-
-function isSame(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -20,6 +20,7 @@ latitude: 35.6
 longitude: 139.7
 countries: [JP, KR]
 families: [ipv4]
+rsync: rsync://mirror.example.net/containers
 token: ${TOKEN}
 `;
 
@@ -50,6 +51,7 @@ test("a file with everything is read, and its URL is written as every other", ()
         longitude: 139.7,
         countries: ["JP", "KR"],
         families: ["ipv4"],
+        rsync: "rsync://mirror.example.net/containers/",
         allowPrivateAddress: false,
         disabled: false,
       },
@@ -87,6 +89,9 @@ describe("what is wrong is named with line, key and reason", () => {
     [`${base}asn: AS2497\n`, [/^mirror.yaml:4: asn: /]],
     [`${base}bandwidth: fast\n`, [/^mirror.yaml:4: bandwidth: /]],
     [`${base}platforms: [windows/amd64]\n`, [/^mirror.yaml:4: platforms\[0\]: not a platform/]],
+    [`${base}rsync: rsync://other.example.net/m/\n`, ["mirror.yaml:4: rsync: at another host than url"]],
+    [`${base}rsync: rsync://user@m.example.net/m/\n`, [/^mirror.yaml:4: rsync: not a module/]],
+    [`${base}rsync: m.example.net::m/\n`, [/^mirror.yaml:4: rsync: not a module/]],
     [`${base}token: ABC\n`, [/^mirror.yaml:4: token: not a token/]],
     [`${base}private: true\n`, [/^mirror.yaml:4: private: private to no netblocks/]],
     [`${base}latitude: 3\n`, [/^mirror.yaml:4: latitude: latitude and longitude/]],

@@ -95,7 +95,7 @@ function requestSchema(rules: Rules): z.ZodType<Request> {
 const OWN_KEYS = {
   ...({ name: true, url: true, country: true, bandwidth: true, platforms: true, contact: true } as const),
   ...({ asn: true, netblocks: true, private: true, countries: true, families: true } as const),
-  ...({ latitude: true, longitude: true } as const),
+  ...({ latitude: true, longitude: true, rsync: true } as const),
 };
 
 function joiningSchema(rules: Rules) {
@@ -121,6 +121,10 @@ function joiningSchema(rules: Rules) {
       optOut: z.literal(false).optional(),
     })
     .refine(isPositioned, { path: ["latitude"], error: "latitude and longitude go together" })
+    .refine(({ url, rsync }) => rsync === undefined || hostOf(rsync) === hostOf(url), {
+      path: ["rsync"],
+      error: "at another host than url",
+    })
     .refine(({ private: isPrivate, netblocks }) => !isPrivate || netblocks.length > 0, {
       path: ["private"],
       error: "private to no netblocks: nobody would be sent there",
@@ -131,6 +135,8 @@ function joiningSchema(rules: Rules) {
       return { kind: "opt-in", declared, ...(token === undefined ? {} : { token }) };
     });
 }
+
+const hostOf = (url: string) => new URL(url).hostname.toLowerCase().replace(/\.$/, "");
 
 const refuse =
   <T>(problemOf: (value: T) => string | undefined) =>
