@@ -13,7 +13,7 @@ import type { Probe } from "../mirrors/probe.ts";
 import { auditBlobs, auditOf } from "./audit.ts";
 import type { BlobThere } from "./blob-check.ts";
 import { listBlobs, missingFrom } from "./listing.ts";
-import { describeLook, eachOf, isLacking, isWrong, type Looked, lookAt } from "./look.ts";
+import { describeBlob, describeLook, eachOf, isLacking, isWrong, type Looked, lookAt } from "./look.ts";
 import { CLEAN_AUDITS, nextState, type Observation } from "./state.ts";
 import { blobsToSeeAgain, standingOf, type TurnMeans } from "./turn.ts";
 
@@ -133,7 +133,7 @@ async function lessened(mirror: Mirror, lacking: readonly Looked[], means: TurnM
       ...probe,
       generation: reached,
       shown,
-      doubt: `shows generation ${shown}, and ${describeLook(first)}`,
+      doubt: `shows generation ${shown}, and ${describeBlob(first)}`,
     });
   }
   return probes;

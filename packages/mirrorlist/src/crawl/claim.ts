@@ -2,7 +2,7 @@ import { deadlineIn } from "../mirrors/deadline.ts";
 import type { Mirror } from "../mirrors/mirror.ts";
 import type { Probe } from "../mirrors/probe.ts";
 import type { BlobThere, CheckMeans } from "./blob-check.ts";
-import { describeLook, eachOf, isLacking, isWrong, type Looked, lookAt } from "./look.ts";
+import { describeBlob, eachOf, isLacking, isWrong, type Looked, lookAt } from "./look.ts";
 import type { BlobDraw } from "./new-blobs.ts";
 
 /** What a mirror's GENERATION is worth. */
@@ -63,7 +63,7 @@ export async function settleClaim(
   const lacking = failed.map((look) => since.get(look.there.digest) ?? 0);
   const reached = drawn.isAll && failed.every(isLacking) ? Math.min(...lacking) - 1 : counted;
   const what =
-    isLacking(worst) || isWrong(worst) ? describeLook(worst) : isOver() ? "it takes too long" : describeLook(worst);
+    isLacking(worst) || isWrong(worst) ? describeBlob(worst) : isOver() ? "it takes too long" : describeBlob(worst);
   return {
     probe: {
       ...bare,

@@ -109,6 +109,8 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
     if (all.size > 0) network.recordAll(all);
   };
 
+  /** Is there another server, or none, under its name by now? What was seen is not of that one. */
+  const isGone = ({ name, url }: Mirror) => find(name)?.url !== url;
   const isCrawled = (mirror: Mirror) =>
     !mirror.disabled && (mirror.state === "pending" || platformsToProbe(mirror, newest().keys()).length > 0);
   const findIdle = (name: string) => {
@@ -135,6 +137,7 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
 
   function settle({ mirror, probes, audits, transitions, nextIn, lagMs }: TurnReport): void {
     const { name } = mirror;
+    if (isGone(mirror)) return;
     logChanges(mirror, probes, log);
     note(mirror, probes);
     if (probes.length > 0) {
@@ -152,6 +155,7 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
   }
 
   function conclude({ mirror, probes, audits, transitions }: AuditReport): void {
+    if (isGone(mirror)) return;
     for (const { ok, detail, platform } of audits) {
       if (ok === 0) log.warn({ mirror: mirror.name, platform, detail }, "mirror fails an audit");
     }

@@ -19,8 +19,9 @@ export const isWrong = ({ finding: { fault } }: Looked): boolean => fault !== un
 export const isLacking = ({ finding: { fault } }: Looked): boolean => fault === "missing" || fault === "status";
 
 /** `sha256:0123456789ab has 7 bytes of 9` */
-export const describeLook = ({ there, finding }: Looked): string =>
-  `${there.platform}: ${there.digest.slice(0, 19)} ${finding.detail}`;
+export const describeBlob = ({ there, finding }: Looked): string => `${there.digest.slice(0, 19)} ${finding.detail}`;
+/** The same with its platform, where that is not said beside it. */
+export const describeLook = (look: Looked): string => `${look.there.platform}: ${describeBlob(look)}`;
 
 /**
  * Looks at a part of a blob, its end by default, as carefully as something that a mirror is taken out for asks for: what

@@ -74,7 +74,9 @@ export function createShare({ catalog, interval, now, log }: ShareDeps): Share {
         ([name, { seed }]) => [name, { every, first: firstTurnIn(every, seed[0]) }] as const,
       );
       try {
-        const claim = { holder, due: new Map(turns), wished, ...(forced ? { now: new Set(due.keys()) } : {}) };
+        // Who is asked just now is asked once more afterwards: the wish stays.
+        const granted = wished.filter(({ name }) => asked.has(name));
+        const claim = { holder, due: new Map(turns), wished: granted, ...(forced ? { now: new Set(due.keys()) } : {}) };
         const taken = await claimTurns(catalog, claim);
         skew = taken.now - now();
         for (const [name, until] of taken.until) nextAt.set(name, until - skew);

@@ -178,7 +178,7 @@ function lacksOf(mirror: Mirror, probes: readonly Probe[]): string | undefined {
   for (const { platform, failure, doubt } of probes) {
     const mayLack = mirror.platforms === undefined && failure?.kind === "absent";
     if (failure !== undefined && !mayLack) return `${platform}: ${failure.message}`;
-    if (doubt !== undefined) return `${platform} ${doubt}`;
+    if (doubt !== undefined) return `${platform}: ${doubt}`;
   }
   return undefined;
 }
