@@ -1,9 +1,9 @@
 import type { CrawlerConfig } from "@nearlayer/shared/config/crawler";
 import type { Logger } from "@nearlayer/shared/log";
 import type { Mirror } from "../mirrors/mirror.ts";
+import { createPool } from "../pool.ts";
 import { type AuditReport, auditEvery, isAudited, takeAudit, takeSuspicion } from "./audit-turn.ts";
 import type { BlobThere } from "./blob-check.ts";
-import { createPool } from "./pool.ts";
 import type { TurnMeans } from "./turn.ts";
 
 /** Audits mirrors beside the turns, a few at a time. */

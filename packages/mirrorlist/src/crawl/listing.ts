@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import type { CarriedBlob } from "@nearlayer/shared/catalog/carried";
 import { type Hex, hexOf, isHex } from "@nearlayer/shared/digest";
 import type { Platform } from "@nearlayer/shared/platform";
 import { isPublicAddress, PrivateAddressError } from "../mirrors/agent.ts";
+import { createResolve } from "../mirrors/resolve.ts";
 
 /** The sizes of files by their names' hex, as rsync lists them, or why there is no listing. */
 export type Listing = { readonly files: ReadonlyMap<Hex, number> } | { readonly failure: string };
@@ -39,12 +39,14 @@ export async function listBlobs(
   }
 }
 
+const resolve = createResolve();
+
 /** The same source by the address that was checked, so that rsync does not look the name up once more. */
 async function addressed(source: string, allowPrivateAddress: boolean): Promise<string> {
   if (allowPrivateAddress) return source;
   const url = new URL(source);
   const host = url.hostname.replace(/^\[|\]$/g, "");
-  const found = isIP(host) === 0 ? await lookup(host, { all: true }) : [{ address: host }];
+  const found = isIP(host) === 0 ? await resolve(host) : [{ address: host }];
   const address = found.map((one) => one.address).find(isPublicAddress);
   if (address === undefined) throw new PrivateAddressError(host);
   const port = url.port === "" ? "" : `:${url.port}`;

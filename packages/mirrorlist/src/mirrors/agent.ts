@@ -1,9 +1,10 @@
-import { type LookupAddress, lookup } from "node:dns";
-import { isIP, type LookupFunction } from "node:net";
+import type { LookupAddress } from "node:dns";
+import { isIP } from "node:net";
 import { messageOf, systemCode } from "@nearlayer/shared/errors";
 import { Agent, type Dispatcher, errors, request } from "undici";
 import { parseAddress } from "../selection/client.ts";
 import { deadlineIn } from "./deadline.ts";
+import { createResolve, lookupBy } from "./resolve.ts";
 
 /** A mirror's URL leads to an address that is not of the public internet, and the operator has not allowed that. */
 export class PrivateAddressError extends Error {
@@ -30,10 +31,14 @@ export interface MirrorRequest {
 const USER_AGENT = "nearlayer-mirrorlist";
 
 /** `connections` is to each mirror. No redirect is followed, no body is decompressed, and unless it is allowed no private address is connected to. */
-export function createMirrorAgent({ connections = 16, keepAliveTimeout = 10_000 } = {}): MirrorAgent {
+export function createMirrorAgent({
+  connections = 16,
+  keepAliveTimeout = 10_000,
+  resolve = createResolve(),
+} = {}): MirrorAgent {
   const limits = { connections, pipelining: 1, keepAliveTimeout, maxHeaderSize: 16_384 };
-  const open = new Agent({ ...limits });
-  const guarded = new Agent({ ...limits, connect: { lookup: publicLookup } });
+  const open = new Agent({ ...limits, connect: { lookup: lookupBy(resolve) } });
+  const guarded = new Agent({ ...limits, connect: { lookup: lookupBy(resolve, onlyPublic) } });
   return {
     async request(url, { method, timeoutMs, allowPrivateAddress, headers, signal }) {
       if (!allowPrivateAddress) refusePrivateLiteral(url);
@@ -70,16 +75,12 @@ function refusePrivateLiteral(url: string): void {
   if (isIP(host) !== 0 && !isPublicAddress(host)) throw new PrivateAddressError(host);
 }
 
-/** Resolves as Node does, but to public addresses alone: a name can lead anywhere, and elsewhere the next time. */
-const publicLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-    const fail = (reason: Error) => callback(reason, "", 0);
-    if (error) return fail(error);
-    const [first, ...rest] = addresses.filter(({ address }) => isPublicAddress(address));
-    if (first === undefined) return fail(new PrivateAddressError(hostname));
-    return options.all ? callback(null, [first, ...rest]) : callback(null, first.address, first.family);
-  });
-};
+/** To public addresses alone: a name can lead anywhere, and elsewhere the next time. */
+function onlyPublic(hostname: string, addresses: LookupAddress[]): LookupAddress[] {
+  const isPublic = addresses.filter(({ address }) => isPublicAddress(address));
+  if (isPublic.length === 0) throw new PrivateAddressError(hostname);
+  return isPublic;
+}
 
 /** What went wrong in a request to a mirror: a kind for machines, and a clause for people. */
 export function describeRequestError(error: unknown): {
