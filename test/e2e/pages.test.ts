@@ -203,6 +203,20 @@ describe("the pages in a browser", () => {
     expect(await page.getByText("probes were answered well").first().isVisible()).toBe(true);
   });
 
+  test("the command to opt in with is one that works", async () => {
+    const { page, open } = await come();
+    await open("/mirrors");
+    const command = (await page.getByText(/^curl --json/).textContent()) ?? "";
+    const [, body, url = ""] = /^curl --json '(.*)' (\S+)$/.exec(command) ?? [];
+    const headers = { "content-type": "application/json", accept: "application/json" };
+    const answer = await fetch(url, { method: "POST", headers, body: body ?? "" });
+    expect(await answer.json()).toMatchObject({ name: "mirror.example.org", state: "pending" });
+    const isThere = async () => (await fetch(`${network.mirrorlistUrl}/mirrors/mirror.example.org`)).ok;
+    await until(isThere, { what: "its own page" });
+    await open("/mirrors/mirror.example.org");
+    await page.getByText("pending", { exact: true }).first().waitFor();
+  });
+
   test("explain: an address and an image, and the decision as a redirect makes it", async () => {
     const { page, open } = await come();
     await open("/explain");

@@ -185,11 +185,14 @@ function explainLayer(
       ...explainMirror(client, mirror),
       ...{ platform, rank: rankName(rank), score: Number(score.toPrecision(6)) },
     })),
-    rejected: rejected.map(({ mirror, reason, detail }) => ({
-      ...explainMirror(client, mirror),
-      reason,
-      detail: mirror.private ? hidePlaces(detail, mirror.url) : detail,
-    })),
+    // Who has not shown that a mirror is theirs is nobody yet: see docs/decisions/0044.
+    rejected: rejected
+      .filter(({ mirror }) => mirror.state !== "pending")
+      .map(({ mirror, reason, detail }) => ({
+        ...explainMirror(client, mirror),
+        reason,
+        detail: mirror.private ? hidePlaces(detail, mirror.url) : detail,
+      })),
     overflowed: overflowed.map(rankName),
   };
 }

@@ -10,7 +10,7 @@ import { answerExplain } from "./pages/answer-explain.ts";
 import { answerBadge, answerMirror } from "./pages/answer-mirror.ts";
 import { answerReference } from "./pages/answer-reference.ts";
 import { ASSETS, FAVICON_ICO, ROBOTS } from "./pages/assets.ts";
-import { registryName } from "./pages/commands.ts";
+import { baseUrlOf, registryName } from "./pages/commands.ts";
 import { FAILED_PAGE, notFoundPage } from "./pages/error-page.ts";
 import { hostList, mirrorsPage } from "./pages/mirrors-page.ts";
 import { placesOf, showNetwork } from "./pages/network.ts";
@@ -32,7 +32,11 @@ export function pages(context: Context): Middleware<RequestState> {
   router.get("/mirrors", (ctx) =>
     show(ctx, async () => {
       const shown = await showNetwork(context);
-      return mirrorsPage(queryOf(ctx), { ...shown, onMap: placesOf(shown, context.network) });
+      const optInUrl = `${baseUrlOf(registryName(publicUrl, ctx.state.forwarded))}/api/mirrors`;
+      return mirrorsPage(queryOf(ctx), {
+        ...{ ...shown, onMap: placesOf(shown, context.network) },
+        optInUrl: context.config.optin.api ? optInUrl : undefined,
+      });
     }),
   );
   router.get("/mirrors/:name", (ctx) => answerMirror(ctx, context, show));
@@ -70,5 +74,5 @@ async function answerPeople(ctx: PageCtx, context: Context, answer: () => Promis
 /** Pages are read; whatever else is sent to one is a program's mistake. */
 function isForPeople(ctx: PageCtx): boolean {
   const isRead = ctx.method === "GET" || ctx.method === "HEAD";
-  return isRead && ctx.accepts("json", "html") === "html" && !rawPath(ctx.url).startsWith("/api/");
+  return isRead && ctx.accepts("json", "html") === "html";
 }

@@ -3,7 +3,7 @@ import { hidePlaces } from "../../mirrors/hide-places.ts";
 import type { Context } from "../deps.ts";
 import { type PageCtx, type ShowPage, sendText } from "./answer.ts";
 import { badge } from "./badge.ts";
-import { registryName } from "./commands.ts";
+import { baseUrlOf, registryName } from "./commands.ts";
 import { notFoundPage } from "./error-page.ts";
 import type { Page } from "./layout.ts";
 import { mirrorPage } from "./mirror-page.ts";
@@ -19,11 +19,10 @@ async function pageOf(ctx: PageCtx, context: Context): Promise<Page> {
   if (found === undefined) return notFoundPage("There is no such mirror here.");
   const { mirror, url, notices, now } = found;
   const history = await context.records.history(name);
-  const { host, isPlain } = registryName(context.config.mirrorlist.publicUrl, ctx.state.forwarded);
   return mirrorPage({
     ...{ mirror, history, now },
     hide: (text) => (mirror.private ? hidePlaces(text, url) : text),
-    baseUrl: `${isPlain ? "http" : "https"}://${host}`,
+    baseUrl: baseUrlOf(registryName(context.config.mirrorlist.publicUrl, ctx.state.forwarded)),
     notices:
       history === undefined && notices.length === 0
         ? ["The catalog cannot be read just now: the history of the mirror is missing."]

@@ -17,6 +17,9 @@ export function registryName(
   return { host: url?.host ?? host ?? "registry.example.org", isPlain: (url?.protocol ?? `${scheme}:`) === "http:" };
 }
 
+/** The root of the mirror list, without a slash at its end. */
+export const baseUrlOf = ({ host, isPlain }: RegistryName): string => `${isPlain ? "http" : "https"}://${host}`;
+
 /** How the clients that people have pull an image; `reference` is `REPOSITORY:TAG` or `REPOSITORY@DIGEST`. */
 export function pullCommands(
   { host, isPlain }: RegistryName,

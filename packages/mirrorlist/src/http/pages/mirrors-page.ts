@@ -1,6 +1,7 @@
 import type { MirrorState } from "@nearlayer/shared/catalog/schema-network";
 import type { MirrorDescription } from "../../mirrors/describe.ts";
 import { type Html, html, webUrl } from "../html.ts";
+import { commandLine } from "./commands.ts";
 import { clip, countryName, formatBandwidth, formatCount, formatLag, formatShare, plural } from "./format.ts";
 import type { Page } from "./layout.ts";
 import { hrefOf, mirrorPath } from "./links.ts";
@@ -12,6 +13,8 @@ export interface MirrorsSources {
   readonly mirrors: readonly MirrorDescription[];
   readonly onMap: readonly MapMirror[];
   readonly notices: readonly string[];
+  /** Where mirrors opt in over HTTP, if they do. */
+  readonly optInUrl: string | undefined;
 }
 
 const MIRRORS_AT_A_TIME = 250;
@@ -31,7 +34,7 @@ const COLUMNS: Readonly<
 };
 
 /** Cost: a sort of the mirrors, 250 rows, and a point on the map for each mirror. */
-export function mirrorsPage(query: URLSearchParams, { mirrors, onMap, notices }: MirrorsSources): Page {
+export function mirrorsPage(query: URLSearchParams, { mirrors, onMap, notices, optInUrl }: MirrorsSources): Page {
   const column = readColumn(query.get("sort"));
   const asked = query.get("order");
   const order = asked === "asc" || asked === "desc" ? asked : COLUMNS[column].first;
@@ -55,8 +58,30 @@ ${
 ${pageLinks(part, "/mirrors", { sort: query.has("sort") ? column : "", order: asked === null ? "" : order })}`
 }
 <p>The host names of all mirrors, one a line, for firewalls: <a href="/mirrors.txt">mirrors.txt</a>. All that is said here, for
-programs: <a href="/mirrors.json">mirrors.json</a>.</p>`;
-  return { title: "Mirrors · Nearlayer", main, notices, section: "mirrors", isPassing: query.size > 0 };
+programs: <a href="/mirrors.json">mirrors.json</a>.</p>
+${optInUrl !== undefined && optInPart(optInUrl)}`;
+  return {
+    title: "Mirrors · Nearlayer",
+    main,
+    notices,
+    section: "mirrors",
+    hasCommands: true,
+    isPassing: query.size > 0,
+  };
+}
+
+/** What a mirror's admin does first; the answer says what comes next. */
+function optInPart(url: string): Html {
+  const mirror = {
+    name: "mirror.example.org",
+    url: "https://mirror.example.org/containers/",
+    country: "JP",
+    bandwidth: 1000,
+  };
+  return html`<h2>Have bandwidth to give?</h2>
+<p>A mirror is a folder that rsync fills and a web server that serves it as plain files. Say where it is (bandwidth in Mbit/s); the
+answer holds a token, which shows that the mirror is yours.</p>
+${commandLine(`curl --json '${JSON.stringify(mirror)}' ${url}`)}`;
 }
 
 function readColumn(text: string | null): Column {

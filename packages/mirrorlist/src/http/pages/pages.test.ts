@@ -204,7 +204,7 @@ function optIn(world: World, name: string, state: MirrorState, declared: Record<
 test("who has not shown whose a mirror is stands in no list, and sees by its page what is missing", async () => {
   const world = await setUp();
   optIn(world, "waiting", "pending");
-  for (const path of ["/mirrors", "/mirrors.json", "/mirrors.txt"]) {
+  for (const path of ["/mirrors", "/mirrors.json", "/mirrors.txt", "/explain?image=fedora/app"]) {
     expect((await page(world, path)).text).not.toMatch("waiting");
   }
   const { status, words, text } = await page(world, "/mirrors/waiting");
