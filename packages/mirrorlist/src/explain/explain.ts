@@ -191,7 +191,7 @@ function explainLayer(
       .map(({ mirror, reason, detail }) => ({
         ...explainMirror(client, mirror),
         reason,
-        detail: mirror.private ? hidePlaces(detail, mirror.url) : detail,
+        detail: mirror.private ? hidePlaces(detail, mirror.url, mirror.rsync) : detail,
       })),
     overflowed: overflowed.map(rankName),
   };

@@ -65,14 +65,15 @@ export function describeMirrors(
 /** Where a private mirror is stays out of what is said of it. */
 export function withoutPlaces(description: MirrorDescription, mirror: Mirror): MirrorDescription {
   if (!mirror.private) return description;
+  const hide = (text: string) => hidePlaces(text, mirror.url, mirror.rsync);
   const { url, reason, platforms, ...rest } = description;
   return {
     ...rest,
-    ...(reason === undefined ? {} : { reason: hidePlaces(reason, mirror.url) }),
+    ...(reason === undefined ? {} : { reason: hide(reason) }),
     platforms: platforms.map(({ failure, doubt, ...platform }) => ({
       ...platform,
-      ...(doubt === undefined ? {} : { doubt: hidePlaces(doubt, mirror.url) }),
-      ...(failure === undefined ? {} : { failure: hidePlaces(failure, mirror.url) }),
+      ...(doubt === undefined ? {} : { doubt: hide(doubt) }),
+      ...(failure === undefined ? {} : { failure: hide(failure) }),
     })),
   };
 }

@@ -1,8 +1,8 @@
 import { setImmediate as yieldToOthers } from "node:timers/promises";
+import type { HourOfProbes } from "@nearlayer/shared/catalog/history";
 import { type MirrorChange, readMirrorChanges } from "@nearlayer/shared/catalog/mirrors";
 import {
   type Audit,
-  type HourOfProbes,
   type PlatformGenerations,
   type ProbeRecord,
   type Redirects,

@@ -2,6 +2,7 @@ import type { Digest } from "../digest.ts";
 import type { Generation } from "../generation.ts";
 import type { Platform } from "../platform.ts";
 import { latestGenerations } from "./generations.ts";
+import type { HourOfProbes } from "./history.ts";
 import type { Catalog } from "./open.ts";
 
 /**
@@ -51,19 +52,11 @@ export async function readProbes(catalog: Catalog, mirror: string): Promise<Prob
     .execute();
 }
 
-/** The probes of a mirror in one hour; see `mirror_hour`. */
-export interface HourOfProbes {
-  readonly hour: string;
-  readonly probes: number;
-  readonly failed: number;
-  readonly lagSeconds: number;
-}
-
 /** The hours of a mirror from `since` on, the oldest first; an hour without a probe has no row. */
 export async function readHours(catalog: Catalog, mirror: string, since: string): Promise<HourOfProbes[]> {
   return catalog
     .selectFrom("mirrorHour")
-    .select(["hour", "probes", "failed", "lagSeconds"])
+    .selectAll()
     .where("mirror", "=", mirror)
     .where("hour", ">=", since)
     .orderBy("hour")

@@ -17,11 +17,11 @@ async function pageOf(ctx: PageCtx, context: Context): Promise<Page> {
   const name = nameIn(ctx);
   const found = await findMirror(context, name);
   if (found === undefined) return notFoundPage("There is no such mirror here.");
-  const { mirror, url, notices, now } = found;
+  const { mirror, urls, notices, now } = found;
   const history = await context.records.history(name);
   return mirrorPage({
     ...{ mirror, history, now },
-    hide: (text) => (mirror.private ? hidePlaces(text, url) : text),
+    hide: (text) => (mirror.private ? hidePlaces(text, ...urls) : text),
     baseUrl: baseUrlOf(registryName(context.config.mirrorlist.publicUrl, ctx.state.forwarded)),
     notices:
       history === undefined && notices.length === 0
@@ -43,7 +43,7 @@ const nameIn = (ctx: PageCtx): string => String((ctx as unknown as { params: { n
 
 interface Found {
   readonly mirror: MirrorDescription;
-  readonly url: string;
+  readonly urls: readonly (string | undefined)[];
   readonly notices: readonly string[];
   readonly now: number;
 }
@@ -54,5 +54,5 @@ async function findMirror(context: Context, name: string): Promise<Found | undef
   const known = context.network.mirrors().find((mirror) => mirror.name === name);
   if (known === undefined) return undefined;
   const described = describeMirror(known, snapshot.generations, { overview, day, now });
-  return { mirror: withoutPlaces(described, known), url: known.url, notices, now };
+  return { mirror: withoutPlaces(described, known), urls: [known.url, known.rsync], notices, now };
 }

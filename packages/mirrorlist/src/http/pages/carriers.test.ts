@@ -9,6 +9,8 @@ const MIRRORS = [
   seenMirror("private", { private: true, netblocks: ["192.0.2.0/24"] }),
   seenMirror("local", { countries: ["KR"], families: ["ipv6"] }),
   seenMirror("off", { disabled: true }),
+  { ...seenMirror("wrong"), state: "quarantined" as const },
+  { ...seenMirror("new"), state: "checking" as const },
   seenMirror("secure", { url: "https://secure.example.org/" }),
 ];
 const options = { scheme: "any", maxProbeAge: 1000, now: NOW } as const;

@@ -79,19 +79,19 @@ function platformTable(
   now: number,
 ): Html {
   if (platforms.length === 0) return html`<h2>Platforms</h2>\n<p>Nothing is known of them yet.</p>`;
-  const rows = platforms.map(({ platform, state, generation, behind, lag, seenAt, failure }) => {
+  const rows = platforms.map(({ platform, state, generation, shown, behind, lag, doubt, seenAt, failure }) => {
     const probe = probes.find((one) => one.platform === platform);
-    const why = failure ?? (state === "unknown" ? probe?.failure : undefined);
+    const why = failure ?? doubt ?? (state === "unknown" ? probe?.failure : undefined);
     const counted = generation ?? probe?.generation;
     return html`<tr><th scope="row">${platform}</th><td data-label="State">${state}</td>
-<td data-label="Generation" class="number">${count(counted)}</td><td data-label="Shown" class="number">${count(probe?.shown)}</td>
+<td data-label="Generation" class="number">${count(counted)}</td><td data-label="Shown" class="number">${count(shown ?? probe?.shown ?? counted)}</td>
 <td data-label="Behind" class="number">${behind === undefined ? "–" : behind === 0 ? "0" : `${formatCount(behind)} (${formatLag(lag)})`}</td>
 <td data-label="Last seen">${moment(seenAt ?? probe?.seenAt ?? undefined, now)}</td>
-<td data-label="Failure" class="long">${typeof why === "string" ? clip(hide(why), 300) : "–"}</td></tr>
+<td data-label="What is wrong" class="long">${typeof why === "string" ? clip(hide(why), 300) : "–"}</td></tr>
 `;
   });
   return html`<h2>Platforms</h2>
-<table class="stacked"><thead><tr><th scope="col">Platform</th><th scope="col">State</th><th scope="col" class="number">Generation</th><th scope="col" class="number">Shown</th><th scope="col" class="number">Behind</th><th scope="col">Last seen</th><th scope="col">Failure</th></tr></thead>
+<table class="stacked"><thead><tr><th scope="col">Platform</th><th scope="col">State</th><th scope="col" class="number">Generation</th><th scope="col" class="number">Shown</th><th scope="col" class="number">Behind</th><th scope="col">Last seen</th><th scope="col">What is wrong</th></tr></thead>
 <tbody>${rows}</tbody></table>
 <p class="quiet">A generation that is shown counts once a sample of its new blobs has been seen.</p>`;
 }

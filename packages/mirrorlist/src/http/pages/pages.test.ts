@@ -246,8 +246,15 @@ test("where a private mirror is stays out of everything that is said of it", asy
   }
   expect((await world.get("/explain?image=fedora/app")).body.toString()).not.toMatch(secrets);
   expect((await page(world, "/mirrors/campus")).words).toMatch(
-    /connect ECONNREFUSED … .* proof of control .* bad …nearlayer/,
+    /connect ECONNREFUSED … .* proof of control .* bad …: 404/,
   );
+});
+
+test("what a mirror shows and what counts of it are told apart, with the reason", async () => {
+  const world = await setUp();
+  const doubt = "lacks a blob that is new in it";
+  world.network.record("jp", [{ platform: AMD64, at: NOW, seenAt: NOW, generation: 1, shown: 4, doubt }]);
+  expect((await page(world, "/mirrors/jp")).words).toMatch(`linux-amd64 fresh 1 4 0 just now ${doubt}`);
 });
 
 test("a badge that other pages may show", async () => {

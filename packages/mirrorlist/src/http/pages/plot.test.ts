@@ -7,9 +7,9 @@ const hour = (hoursAgo: number) => new Date(Math.floor(NOW / 3_600_000 - hoursAg
 test("good probes from below, failed ones above, steps of lag, and gaps where nobody looked", () => {
   const { text } = historyPlot(
     [
-      { hour: hour(3), probes: 10, failed: 0, lagSeconds: 0 },
-      { hour: hour(2), probes: 10, failed: 5, lagSeconds: 1800 },
-      { hour: hour(0), probes: 10, failed: 10, lagSeconds: 3600 },
+      { mirror: "jp", hour: hour(3), probes: 10, failed: 0, lagSeconds: 0 },
+      { mirror: "jp", hour: hour(2), probes: 10, failed: 5, lagSeconds: 1800 },
+      { mirror: "jp", hour: hour(0), probes: 10, failed: 10, lagSeconds: 3600 },
     ],
     NOW,
   );

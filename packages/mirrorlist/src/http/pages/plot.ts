@@ -1,4 +1,4 @@
-import type { HourOfProbes } from "@nearlayer/shared/catalog/network-view";
+import type { HourOfProbes } from "@nearlayer/shared/catalog/history";
 import { type Html, html } from "../html.ts";
 import { formatCount, formatDuration, formatShare, formatTime } from "./format.ts";
 

@@ -49,8 +49,8 @@ export const networkViewContract: ContractPart = (fixture) => {
       }
     }
     expect(await view.readHours(catalog, "a", hour(2))).toStrictEqual([
-      { hour: hour(2), probes: 60, failed: 2, lagSeconds: 20 },
-      { hour: hour(3), probes: 60, failed: 3, lagSeconds: 30 },
+      { mirror: "a", hour: hour(2), probes: 60, failed: 2, lagSeconds: 20 },
+      { mirror: "a", hour: hour(3), probes: 60, failed: 3, lagSeconds: 30 },
     ]);
     const redirects = await view.readRedirects(catalog, hour(2), hour(3));
     expect(redirects.toSorted((a, b) => (a.mirror < b.mirror ? -1 : 1))).toStrictEqual([
