@@ -48,7 +48,7 @@ describe("the pages in a browser", () => {
         { name: "example-jp", country: "JP" },
         { name: "example-de", country: "DE" },
       ],
-      settings: { crawler: { interval: "1s" } },
+      settings: { crawler: { interval: "1s", auditEvery: "1s" } },
     });
     image = await publish();
     await network.serve();
@@ -194,13 +194,29 @@ describe("the pages in a browser", () => {
     if (!box || !japan || !germany) throw new Error("not on the map");
     expect((japan.x - box.x) / box.width).toBeGreaterThan(0.75);
     expect((germany.x - box.x) / box.width).toBeLessThan(0.55);
-    expect(await map.locator(".mark.disabled").count()).toBe(1);
+    const states = ["active", "disabled"].map((state) => map.locator(`.mark.${state}`).count());
+    expect(await Promise.all(states)).toEqual([2, 1]);
     expect(await map.locator("desc").textContent()).toMatch(/^3 mirrors: .*1 disabled/);
     await page.getByRole("link", { name: "Country" }).click();
     expect(await page.getByRole("rowheader").allTextContents()).toEqual(["example-de", "example-jp", "hostile"]);
     await page.getByRole("link", { name: "example-jp" }).click();
     expect(await page.locator(".plot .good").count()).toBe(99);
     expect(await page.getByText("probes were answered well").first().isVisible()).toBe(true);
+  });
+
+  test("what the crawler has seen of a mirror and made of it is on its page", async () => {
+    const { page, open } = await come();
+    await open("/mirrors/example-de");
+    const change = page.getByRole("row").filter({ hasText: "checking" }).filter({ hasText: "active" });
+    expect(await change.first().getByRole("cell").last().textContent()).toBe("crawler");
+    const platform = page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: "linux-amd64" }) });
+    expect(await platform.first().textContent()).toMatch(/^linux-amd64fresh\s*1\s*1\s*0/);
+    const checks = page.getByRole("row").filter({ hasText: "good" });
+    const isThere = async () => {
+      await open("/mirrors/example-de");
+      return (await checks.count()) > 0;
+    };
+    await until(isThere, { what: "the first audit" });
   });
 
   test("the command to opt in with is one that works", async () => {
