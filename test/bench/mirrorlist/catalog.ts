@@ -46,7 +46,8 @@ export const listSha256Of = (platform: string, number: number) => sha256Hex(`${p
 
 /**
  * Writes a catalog as the syncer would have it after a long life, by plain statements in one transaction: a million blobs
- * take about a minute. `manifest_ref` and `manifest_platform`, which the mirror list never reads, stay empty.
+ * take about a minute. Configurations are in no platform: they are served from memory, and the mirrors make up layers alone.
+ * `manifest_ref` and `manifest_platform`, which the mirror list never reads, stay empty.
  */
 export async function makeCatalog(file: string, { blobs }: Shape): Promise<void> {
   await (await openCatalog(file)).destroy();
@@ -85,7 +86,6 @@ function insertAll(db: DatabaseSync, images: number): void {
     manifest.run(digest, MEDIA_TYPE.schema2, bytes);
     member.run(image.repository, digest);
     blob.run(digestOf(config), config.length, config);
-    place.run(platform, digestOf(config), since);
     for (const layer of image.layers) {
       blob.run(layer, sizeOf(layer), null);
       place.run(platform, layer, since);

@@ -11,9 +11,8 @@ const SMALL: Size = { mirrors: 10, blobs: 100 };
 /** The same, with very much and with very little to choose from; and how steadily it goes at half of full load. */
 export async function benchScale(bench: Bench, size: Size): Promise<Outcome> {
   const { wrk, fleet, folder, catalogOf, seconds, rounds } = bench;
-  const catalog = await catalogOf(size.blobs);
   await using small = await serve(await folder.at("few"), await catalogOf(SMALL.blobs), fleet.mirrors(SMALL.mirrors));
-  await using large = await serve(await folder.at("many"), catalog, fleet.mirrors(size.mirrors));
+  await using large = await serve(await folder.at("many"), await catalogOf(size.blobs), fleet.mirrors(size.mirrors));
   const loads = { few: blobLoad(small, imagesOf(SMALL)), many: blobLoad(large, imagesOf(size)) };
   await warmUp(wrk, loads.few, seconds);
   await warmUp(wrk, loads.many, seconds);
@@ -26,7 +25,7 @@ export async function benchScale(bench: Bench, size: Size): Promise<Outcome> {
   let written = 0;
   let changing = steady;
   {
-    await using writer = await keepWriting(catalog, 5);
+    await using writer = await keepWriting(large.catalog, 5);
     await large.loopDelay();
     await wrk.runAt(loads.many, seconds * rounds, many.rate / 2);
     changing = await large.loopDelay();

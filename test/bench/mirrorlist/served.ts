@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { program } from "../../lib/nearlayer.ts";
 import { type Daemon, startDaemon } from "../../lib/process/daemon.ts";
@@ -10,6 +10,8 @@ import type { BenchMirror } from "./fleet.ts";
 export interface Served extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
+  /** The file of its catalog, a copy of the one that was given. */
+  readonly catalog: string;
   /** From the start of the process to the first answer, and to `/readyz`: the mirrors have been probed. Seconds. */
   readonly answersAfter: number;
   readonly readyAfter: number;
@@ -29,15 +31,19 @@ export interface LoopDelay {
 /** More flags of Node for the mirror list, to find out where time goes: `BENCH_NODE_FLAGS="--cpu-prof"`. */
 const FLAGS = process.env.BENCH_NODE_FLAGS?.split(" ") ?? [];
 
-export async function serve(dir: string, catalog: string, mirrors: readonly BenchMirror[]): Promise<Served> {
+export async function serve(dir: string, made: string, mirrors: readonly BenchMirror[]): Promise<Served> {
   await mkdir(dir, { recursive: true });
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const delayFile = join(dir, "loop-delay.json");
   const config = join(dir, "nearlayer.yaml");
   const mirrorlist = { listen: `127.0.0.1:${port}` };
+  const catalog = join(dir, "catalog.db");
+  await copyFile(made, catalog);
+  // The mirrors make up their blobs, which have other hashes.
+  const crawler = { hashBytesPerDay: 0 };
   // JSON is YAML.
-  await writeFile(config, JSON.stringify({ catalog, root: join(dir, "root"), mirrorlist, mirrors }));
+  await writeFile(config, JSON.stringify({ catalog, root: join(dir, "root"), mirrorlist, crawler, mirrors }));
   const preload = new URL("loop-delay.mjs", import.meta.url).href;
   const [node, bin] = program("mirrorlist");
   const started = performance.now();
@@ -52,11 +58,19 @@ export async function serve(dir: string, catalog: string, mirrors: readonly Benc
   });
   const answersAfter = since();
   await until(async () => (await fetch(`${url}/readyz`)).status === 200, { what: "/readyz", within: 120_000 });
+  const readyAfter = since();
+  const states = async () => {
+    const { mirrors: shown } = (await (await fetch(`${url}/mirrors.json`)).json()) as { mirrors: { state: string }[] };
+    return shown.map(({ state }) => state);
+  };
+  const areActive = async () => (await states()).every((state) => state === "active");
+  await until(areActive, { what: "every mirror to pass its first check", within: 120_000, every: 500 });
   return {
     url,
+    catalog,
     pid: daemon.pid,
     answersAfter,
-    readyAfter: since(),
+    readyAfter,
     async memory() {
       const status = await readFile(`/proc/${daemon.pid}/status`, "utf8");
       const bytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024;
