@@ -110,12 +110,13 @@ test("a message becomes an image that can be pulled from the mirror: by sync.yml
 
   await site.push("41");
   expect((await site.pull("41")).exitCode).not.toBe(0);
-  const body = JSON.stringify({ repository: "fedora/app", tag: "41" });
+  // In base64, since shell, Elixir and Erlang each have quotes of their own.
+  const body = Buffer.from(JSON.stringify({ repository: "fedora/app", tag: "41" })).toString("base64");
   const sent = [
     "rabbitmqctl --quiet eval '",
     `X = rabbit_misc:r(<<"/nearlayer">>, exchange, <<"amq.topic">>),`,
     `P = rabbit_basic:properties([{content_type, <<"application/json">>}, {message_id, <<"b3ba1a5e-8a1c-4f5c-9d5f-6f3e2d1c0b01">>}]),`,
-    `ok = rabbit_basic:publish(X, <<"org.example.image.stable">>, P, <<${JSON.stringify(body)}>>).'`,
+    `ok = rabbit_basic:publish(X, <<"org.example.image.stable">>, P, base64:decode(<<"${body}">>)).'`,
   ].join(" ");
   await site.shell("hub", sent);
   await site.pulled("41");
