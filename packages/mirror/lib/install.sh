@@ -11,7 +11,7 @@ install_state() {
   for install_file in "$install_list" "$TMP/state/zz-state/$1"/delta-*.gz; do
     [ ! -f "$install_file" ] || { chmod 644 "$install_file" && mv -f "$install_file" "$install_dir/"; } || return 1
   done
-  cp "$TMP/$1/GENERATION" "$TMP/$1/mine" && chmod 644 "$TMP/$1/GENERATION" && flush_disk &&
+  cp -p "$TMP/$1/GENERATION" "$TMP/$1/mine" && chmod 644 "$TMP/$1/GENERATION" && flush_disk &&
     mv -f "$TMP/$1/GENERATION" "$install_dir/GENERATION" && mv -f "$TMP/$1/mine" "$WORK/state/$1/GENERATION" || return 1
   forget_old_state "$1" "$G_NUMBER"
 }

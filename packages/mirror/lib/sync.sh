@@ -84,8 +84,9 @@ read_generations() {
   set --
   for wanted in $PLATFORMS; do set -- "$@" --include="/$wanted/" --include="/$wanted/GENERATION"; done
   [ $# -gt 0 ] || set -- --include='/*/' --include='/*/GENERATION'
-  # A GENERATION has 1 KB at most: what is larger is none.
-  rsync_from -r --max-size=1024 "$@" --exclude='*' "${MASTER}zz-state/" "$TMP/shown/" || note "$(rsync_words)"
+  # A GENERATION has 1 KB at most: what is larger is none. Its time is kept: two have the same size as a rule, and only by
+  # their times do web servers and plain rsyncs tell them apart.
+  rsync_from -rt --max-size=1024 "$@" --exclude='*' "${MASTER}zz-state/" "$TMP/shown/" || note "$(rsync_words)"
   SHOWN=''
   for shown_file in "$TMP/shown"/*/GENERATION; do
     [ -f "$shown_file" ] || continue
@@ -109,7 +110,7 @@ look_at() {
     note "$1: nothing new"
     return
   fi
-  mkdir -p "$TMP/$1" && cp "$look_file" "$TMP/$1/GENERATION" || die_writing "$TMP"
+  mkdir -p "$TMP/$1" && cp -p "$look_file" "$TMP/$1/GENERATION" || die_writing "$TMP"
   parse_generation "$look_file" "$1" || { refuse "$1" "its GENERATION $G_REASON"; return; }
   is_signed || { refuse "$1" 'its GENERATION is not signed by the key of the configuration'; return; }
   if [ "$ALLOW_OLDER" = 0 ] && is_older "$1"; then
