@@ -69,7 +69,9 @@ describe("a daemon", () => {
       stdio: ["ignore", "pipe", "inherit"],
     });
     const [pid] = await once(createInterface(parent.stdout), "line");
-    expect(await alive(Number(pid))).toBe(true);
+    // Before setpriv has become what it starts, the kernel may not have been told yet.
+    const isItself = async () => (await readFile(`/proc/${pid}/comm`, "utf8")) === "sleep\n";
+    await until(isItself, { what: "the daemon to be itself" });
     parent.kill("SIGKILL");
     await until(async () => !(await alive(Number(pid))), { what: "the daemon to be gone" });
   });
