@@ -6,6 +6,7 @@ import { recordNotices } from "@nearlayer/shared/catalog/notices";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
 import type { Config } from "@nearlayer/shared/config/schema";
 import { isNearlayerError } from "@nearlayer/shared/errors";
+import type { Generation } from "@nearlayer/shared/generation";
 import type { Logger } from "@nearlayer/shared/log";
 import type { Reference } from "@nearlayer/shared/reference";
 import { type Failure, failureOf } from "../commands/failure.ts";
@@ -53,9 +54,10 @@ export function createWork(context: WorkContext): Work {
   let isPublishing = false;
 
   const publishAll = async (): Promise<string | undefined> => {
+    // What is there now is out once the publish is done; what a sync makes meanwhile is told of after the next one.
+    const newest = await latestGenerations(catalog);
     // Before the first sync there is nothing to publish.
-    const isEmpty = (await latestGenerations(catalog)).length === 0;
-    if (config.publish.targets.length > 0 && !isEmpty) {
+    if (config.publish.targets.length > 0 && newest.length > 0) {
       const failure = await failureOfPublish(context);
       metrics.published(failure === undefined ? "ok" : "failed");
       if (failure !== undefined) {
@@ -63,7 +65,7 @@ export function createWork(context: WorkContext): Work {
         return failure;
       }
     }
-    await tellOthers(context);
+    await tellOthers(context, newest);
     return undefined;
   };
 
@@ -142,14 +144,12 @@ async function untilUnlocked<T>({ log, run }: WorkContext, work: () => Promise<T
   }
 }
 
-/** Writes down who is to hear of the newest generations, and asks for a look at the mirrors that have them by now. */
-async function tellOthers({ config, catalog }: WorkContext): Promise<void> {
+/** Writes down who is to hear of the generations that are out, and asks for a look at the mirrors that have them by now. */
+async function tellOthers({ config, catalog }: WorkContext, published: readonly Generation[]): Promise<void> {
   const now = new Date();
   for (const name of config.events.probe) await whenFree(() => wantProbe(catalog, name, now.toISOString()));
   const destinations = destinationsOf(config.events.notify);
   if (destinations.length === 0) return;
-  const notices = (await latestGenerations(catalog)).map((generation) =>
-    publishedNotice(generation, config.events.notify),
-  );
+  const notices = published.map((generation) => publishedNotice(generation, config.events.notify));
   await whenFree(() => recordNotices(catalog, notices, destinations, now));
 }
