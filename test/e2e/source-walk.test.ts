@@ -83,6 +83,15 @@ describe.skipIf(missing !== undefined)(`walking a source (${missing ?? "docker-r
     return newSite({ url: proxy.url, ...source });
   };
 
+  test("a repository that the registry lists without knowing a tag of it is no failure, unless somebody names it", async () => {
+    await pushImage(registry.url, "emptied/a", "1", image(0));
+    await pushBlob(`${registry.url}/v2/emptied/b`, jsonBlob({}));
+    const site = await newSite({ repositories: ["emptied/*"] });
+    expect(await site.sync()).toMatchObject({ exitCode: 0, report: { checked: 1, failures: [] } });
+    const named = await newSite({ repositories: ["emptied/*", "emptied/b"] });
+    expect((await named.sync()).report.failures).toMatchObject([{ repository: "emptied/b", code: "NOT_FOUND" }]);
+  });
+
   test("an unchanged check costs one request per tag and the listings, and a pushed tag only what is new", async () => {
     for (const tag of ["1", "2", "3"]) await pushImage(registry.url, "count/a", tag, image(0));
     await pushImage(registry.url, "count/b", "1", image(1));

@@ -1,5 +1,5 @@
 import type { SourceConfig } from "@nearlayer/shared/config/schema";
-import { NearlayerError } from "@nearlayer/shared/errors";
+import { isNearlayerError, NearlayerError } from "@nearlayer/shared/errors";
 import type { Reference, Repository } from "@nearlayer/shared/reference";
 import { createFilters, type Filters } from "./filters.ts";
 import type { Known } from "./known.ts";
@@ -45,6 +45,11 @@ export async function walkSource(
     references.length > 0
       ? { wanted: references, catalog: NOT_ASKED, failed: [] }
       : await findRepositories(source, filters);
+  // A registry goes on listing a repository that has lost its tags, or that never got one, and knows no tags of it.
+  const isEmptied = (repository: Repository, error: unknown) =>
+    isNearlayerError(error, "NOT_FOUND") &&
+    catalog.repositories.includes(repository) &&
+    !filters.names.includes(repository);
   const walked = await Promise.all(
     wanted.map(async (reference) => ({ reference, ...(await walkRepository(reader, reference)) })),
   );
@@ -52,7 +57,9 @@ export async function walkSource(
     tags: walked.flatMap(({ tags }) => tags),
     failedRepositories: [
       ...failed,
-      ...walked.flatMap(({ reference: { repository }, error }) => (error === undefined ? [] : [{ repository, error }])),
+      ...walked.flatMap(({ reference: { repository }, error }) =>
+        error === undefined || isEmptied(repository, error) ? [] : [{ repository, error }],
+      ),
     ],
     listings: walked.flatMap(({ listing }) => listing ?? []),
     catalog,
