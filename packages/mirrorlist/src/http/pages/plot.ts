@@ -25,15 +25,13 @@ const HEIGHT = LAG.top + LAG.height + 26;
  * steps for the longest time that the mirror was behind. Cost: 170 hours, about 20 KB.
  */
 export function historyPlot(hours: readonly HourOfProbes[], now: number): Html {
-  const slots = slotsOf(hours, now);
   const { ok, probes, longest } = summarize(hours);
+  if (probes === 0) return html`<p>No probes in the last seven days.</p>`;
+  const slots = slotsOf(hours, now);
   const top = niceTop(longest);
   const x = (index: number) => LEFT + index * STEP;
   const y = (seconds: number) => Number((LAG.top + LAG.height * (1 - seconds / top)).toFixed(1));
-  const summary =
-    probes === 0
-      ? "No probes in the last seven days."
-      : `In the last seven days ${formatShare(ok / probes)} of ${formatCount(probes)} probes were answered well; the longest lag was ${formatDuration(longest)}.`;
+  const summary = `In the last seven days ${formatShare(ok / probes)} of ${formatCount(probes)} probes were answered well; the longest lag was ${formatDuration(longest)}.`;
   return html`<figure><figcaption>${summary}</figcaption>
 <div class="scroll newest" role="region" aria-label="Availability and lag over seven days" tabindex="0"><svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="plot-title plot-text">
 <title id="plot-title">Availability and lag by the hour</title><desc id="plot-text">${summary}</desc>
