@@ -1,5 +1,5 @@
 import { setImmediate as yieldToOthers } from "node:timers/promises";
-import type { HourOfProbes } from "@nearlayer/shared/catalog/history";
+import type { HourOfProbes, Propagated } from "@nearlayer/shared/catalog/history";
 import { type MirrorChange, readMirrorChanges } from "@nearlayer/shared/catalog/mirrors";
 import {
   type Audit,
@@ -13,7 +13,6 @@ import {
   readRedirects,
   readRedirectsOf,
   readTravels,
-  type Travel,
 } from "@nearlayer/shared/catalog/network-view";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
 import type { Platform } from "@nearlayer/shared/platform";
@@ -24,7 +23,7 @@ import { type Remembered, remember } from "./remember.ts";
 export interface Overview {
   readonly generations: ReadonlyMap<Platform, PlatformGenerations>;
   /** The newest first. */
-  readonly travels: readonly Travel[];
+  readonly travels: readonly Propagated[];
 }
 
 /** Where clients were sent in the last 24 hours. */

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
-import type { Platform } from "../platform.ts";
 import { isoOf } from "./clock.ts";
 import type { Catalog } from "./open.ts";
+import type { NetworkSchema } from "./schema-network.ts";
 
 /** Figures of a mirror in an hour, which add up. `hour` is ISO 8601. */
 export interface HourOfProbes {
@@ -63,15 +63,7 @@ export async function addRedirectHours(transaction: Catalog, hours: readonly Hou
 }
 
 /** How far a generation has come. A time that is there already stays. */
-export interface Propagated {
-  readonly platform: Platform;
-  readonly generation: number;
-  readonly madeAt: string;
-  readonly mirrors: number;
-  readonly halfAt: string | null;
-  readonly ninetyAt: string | null;
-  readonly allAt: string | null;
-}
+export type Propagated = Readonly<NetworkSchema["propagation"]>;
 
 /** As part of a transaction: notes how generations travel. What was complete is left alone. */
 export async function notePropagation(transaction: Catalog, rows: readonly Propagated[]): Promise<void> {

@@ -2,7 +2,7 @@ import type { Digest } from "../digest.ts";
 import type { Generation } from "../generation.ts";
 import type { Platform } from "../platform.ts";
 import { latestGenerations } from "./generations.ts";
-import type { HourOfProbes } from "./history.ts";
+import type { HourOfProbes, Propagated } from "./history.ts";
 import type { Catalog } from "./open.ts";
 
 /**
@@ -94,19 +94,8 @@ export async function readRedirectsOf(catalog: Catalog, mirror: string, since: s
   return { mirror, redirects: Number(row?.redirects ?? 0), bytes: Number(row?.bytes ?? 0) };
 }
 
-/** How a generation has travelled; see `propagation`. */
-export interface Travel {
-  readonly platform: Platform;
-  readonly generation: number;
-  readonly madeAt: string;
-  readonly mirrors: number;
-  readonly halfAt: string | null;
-  readonly ninetyAt: string | null;
-  readonly allAt: string | null;
-}
-
 /** The last generations that were made since then, of all platforms, the newest first. */
-export async function readTravels(catalog: Catalog, since: string, limit: number): Promise<Travel[]> {
+export async function readTravels(catalog: Catalog, since: string, limit: number): Promise<Propagated[]> {
   return catalog
     .selectFrom("propagation")
     .select(["platform", "generation", "madeAt", "mirrors", "halfAt", "ninetyAt", "allAt"])

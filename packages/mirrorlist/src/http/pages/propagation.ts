@@ -1,4 +1,4 @@
-import type { Travel } from "@nearlayer/shared/catalog/network-view";
+import type { Propagated } from "@nearlayer/shared/catalog/history";
 
 /** A time in seconds that half of the generations took at most; `isOpen`: they take longer, and how long is not known yet. */
 export interface Typical {
@@ -18,7 +18,7 @@ export interface Propagation {
  * The medians over some generations. One that has not come so far yet takes at least as long as it has been on its way:
  * without it, a network with a dead mirror would look as fast as one without.
  */
-export function propagationOf(travels: readonly Travel[], now: number): Propagation {
+export function propagationOf(travels: readonly Propagated[], now: number): Propagation {
   const counted = travels.filter(({ mirrors }) => mirrors > 0);
   const median = (key: "halfAt" | "ninetyAt" | "allAt"): Typical | undefined => {
     const times = counted
