@@ -36,7 +36,7 @@ export function createApp(deps: AppDeps): { callback(): RequestListener } {
   };
 }
 
-/** What is answered from memory is sent before this returns. */
+/** What is answered from memory is ready before this returns, and sent with all else that came in with it. */
 function answerPull(
   context: Context,
   admit: Admit,

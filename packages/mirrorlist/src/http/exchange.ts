@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { RequestState } from "./deps.ts";
+import { endTogether } from "./together.ts";
 
 /** What handlers answer on: the part of Koa's context that they need, so that Koa's will do as well. */
 export interface Ctx {
@@ -55,15 +56,14 @@ export class Exchange implements Ctx {
     if (at >= 0) this.#headers.splice(at, 2);
   }
 
-  /** Sends the answer; one that is a stream is waited for, and rejects when it broke off. */
+  /** Sends the answer, a moment later; one that is a stream is waited for, and rejects when it broke off. */
   send(): Promise<void> | undefined {
     const { body, status } = this;
     if (body instanceof Readable) return this.#stream(body);
     if (body instanceof Uint8Array) this.set("Content-Length", body.length);
     else if (status !== 304 && !this.#headers.includes("Content-Length")) this.set("Content-Length", 0);
     this.#res.writeHead(status, this.#headers);
-    if (this.method === "HEAD" || !(body instanceof Uint8Array) || status === 304) this.#res.end();
-    else this.#res.end(body);
+    endTogether(this.#res, this.method === "HEAD" || status === 304 ? null : body);
     return undefined;
   }
 
