@@ -1,16 +1,26 @@
 // The crawler by itself, in a process that is measured: node measured.ts CONFIG; a line of work on stdin, JSON on stdout.
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openNetwork } from "@nearlayer/mirrorlist/commands/probed";
+import { keepMemorySmall } from "@nearlayer/mirrorlist/server/collector";
 import { wantProbe } from "@nearlayer/shared/catalog/mirror-states";
 import { openCatalog } from "@nearlayer/shared/catalog/open";
 import { loadConfig } from "@nearlayer/shared/config/load";
 import { Agent, request } from "undici";
 import { PLATFORMS } from "./catalog.ts";
 
+// As both programs that crawl do.
+keepMemorySmall();
 const config = loadConfig(process.argv[2] ?? "");
 await using opened = await openNetwork(config);
 const { crawler, network } = opened;
+
+/** The largest resident set so far, in bytes. Not maxRSS: that begins with what the program that started this one had. */
+function peakBytes(): number {
+  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  return Number(kilobytes) * 1024;
+}
 
 /** CPU and wall-clock seconds of a work, and the process's resident set after it, in bytes. */
 async function measure(work: () => Promise<unknown>) {
@@ -21,7 +31,7 @@ async function measure(work: () => Promise<unknown>) {
     cpuSeconds: (user + system) / 1e6,
     seconds: (performance.now() - started) / 1000,
     rssBytes: process.memoryUsage.rss(),
-    peakBytes: process.resourceUsage().maxRSS * 1024,
+    peakBytes: peakBytes(),
   };
 }
 

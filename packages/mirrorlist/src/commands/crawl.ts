@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { AppliedTransition } from "@nearlayer/shared/catalog/mirror-states";
 import type { Config } from "@nearlayer/shared/config/schema";
 import { describeMirror, type MirrorDescription } from "../mirrors/describe.ts";
+import { keepMemorySmall } from "../server/collector.ts";
 import { openNetwork } from "./probed.ts";
 import { formatTable } from "./table.ts";
 
@@ -11,6 +12,7 @@ export interface CrawlResult {
 
 /** One turn for every mirror, and what is known of them afterwards. */
 export async function crawl(config: Config): Promise<CrawlResult> {
+  keepMemorySmall();
   await using opened = await openNetwork(config);
   await opened.crawler.runNow();
   return { mirrors: opened.network.mirrors().map((mirror) => describeMirror(mirror, opened.newest())) };
@@ -24,6 +26,7 @@ export async function crawlOn(
   signal: AbortSignal,
   onChange: (change: AppliedTransition) => void,
 ): Promise<void> {
+  keepMemorySmall();
   await using opened = await openNetwork(config, onChange);
   opened.crawler.start();
   while (!signal.aborted) {
