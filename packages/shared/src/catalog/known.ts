@@ -41,6 +41,17 @@ export async function isManifestIn(catalog: Catalog, repository: Repository, dig
   return row !== undefined;
 }
 
+/** Is a tag of the repository carried? */
+export async function hasTags(catalog: Catalog, repository: Repository): Promise<boolean> {
+  const row = await catalog
+    .selectFrom("tag")
+    .select("name")
+    .where("repository", "=", repository)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** The bytes of a small blob (a configuration), if they are kept. */
 export async function readContent(catalog: Catalog, digest: Digest): Promise<Uint8Array | undefined> {
   const row = await catalog.selectFrom("blob").select("content").where("digest", "=", digest).executeTakeFirst();

@@ -32,6 +32,7 @@ const NOTHING_KNOWN: Known = {
   tag: async () => undefined,
   manifest: async () => undefined,
   isIn: async () => false,
+  hasTags: async () => false,
   config: async () => undefined,
   hasReferrersApi: false,
 };

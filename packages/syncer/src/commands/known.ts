@@ -1,5 +1,6 @@
 import { digestOfTag } from "@nearlayer/shared/catalog/images";
 import {
+  hasTags,
   isManifestIn,
   readCarriedManifest,
   readContent,
@@ -18,6 +19,7 @@ export async function readKnown(catalog: Catalog): Promise<Known> {
       return found && { digest, contentType: found.mediaType, ...found };
     },
     isIn: (repository, digest) => isManifestIn(catalog, repository, digest),
+    hasTags: (repository) => hasTags(catalog, repository),
     config: (digest) => readContent(catalog, digest),
     hasReferrersApi: await readReferrersApi(catalog),
   };

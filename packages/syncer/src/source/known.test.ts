@@ -24,6 +24,7 @@ const catalogOf = (...manifests: readonly KnownManifest[]): Known => ({
   tag: async () => undefined,
   manifest: async (digest) => manifests.find((manifest) => manifest.digest === digest),
   isIn: async () => false,
+  hasTags: async () => false,
   config: async () => undefined,
   hasReferrersApi: false,
 });

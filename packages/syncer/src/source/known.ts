@@ -24,6 +24,8 @@ export interface Known {
   readonly manifest: (digest: Digest) => Promise<KnownManifest | undefined>;
   /** Can the manifest be asked for in that repository? */
   readonly isIn: (repository: Repository, digest: Digest) => Promise<boolean>;
+  /** Is a tag of it carried? */
+  readonly hasTags: (repository: Repository) => Promise<boolean>;
   /** A small configuration. */
   readonly config: (digest: Digest) => Promise<Uint8Array | undefined>;
   /** Was the source seen to have a referrers API? */

@@ -45,22 +45,25 @@ export async function walkSource(
     references.length > 0
       ? { wanted: references, catalog: NOT_ASKED, failed: [] }
       : await findRepositories(source, filters);
-  // A registry goes on listing a repository that has lost its tags, or that never got one, and knows no tags of it.
-  const isEmptied = (repository: Repository, error: unknown) =>
-    isNearlayerError(error, "NOT_FOUND") &&
-    catalog.repositories.includes(repository) &&
-    !filters.names.includes(repository);
   const walked = await Promise.all(
     wanted.map(async (reference) => ({ reference, ...(await walkRepository(reader, reference)) })),
   );
+  // A registry lists a repository that never got a tag, or has lost all, and then knows no tags of it. That is no failure,
+  // unless somebody named it, or tags of it are carried.
+  const isWithoutTags = async (repository: Repository, error: unknown) =>
+    isNearlayerError(error, "NOT_FOUND") &&
+    catalog.repositories.includes(repository) &&
+    !filters.names.includes(repository) &&
+    !(await known.hasTags(repository));
+  const failedRepositories: FailedRepository[] = [...failed];
+  for (const { reference, error } of walked) {
+    const { repository } = reference;
+    if (error !== undefined && !(await isWithoutTags(repository, error)))
+      failedRepositories.push({ repository, error });
+  }
   return {
     tags: walked.flatMap(({ tags }) => tags),
-    failedRepositories: [
-      ...failed,
-      ...walked.flatMap(({ reference: { repository }, error }) =>
-        error === undefined || isEmptied(repository, error) ? [] : [{ repository, error }],
-      ),
-    ],
+    failedRepositories,
     listings: walked.flatMap(({ listing }) => listing ?? []),
     catalog,
     hasReferrersApi: watched.hasApi(),

@@ -2,7 +2,14 @@ import { expect, test } from "vitest";
 import { digestOf } from "../../digest.ts";
 import { parseRepository } from "../../reference.ts";
 import { recordImage } from "../images.ts";
-import { isManifestIn, readCarriedManifest, readContent, readReferrersApi, writeReferrersApi } from "../known.ts";
+import {
+  hasTags,
+  isManifestIn,
+  readCarriedManifest,
+  readContent,
+  readReferrersApi,
+  writeReferrersApi,
+} from "../known.ts";
 import { markManifests } from "../removal.ts";
 import type { ContractPart } from "./contract.ts";
 import { AMD64, ARM64, layerOf, sampleImage } from "./samples.ts";
@@ -35,6 +42,14 @@ export const knownContract: ContractPart = (fixture) => {
     await recordImage(catalog, image);
     for (const [digest, content] of image.contents) expect(await readContent(catalog, digest)).toStrictEqual(content);
     expect(await readContent(catalog, layerOf("a").digest)).toBeUndefined();
+  });
+
+  test("whether a repository has tags is known", async () => {
+    const { catalog } = fixture();
+    const image = sampleImage({ layers: { [AMD64]: ["a"] } });
+    expect(await hasTags(catalog, image.repository)).toBe(false);
+    await recordImage(catalog, image);
+    expect(await hasTags(catalog, image.repository)).toBe(true);
   });
 
   test("whether the source has a referrers API is remembered", async () => {
