@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { inChunks } from "./chunks.ts";
 import { isoOf } from "./clock.ts";
 import type { Catalog } from "./open.ts";
 import type { NetworkSchema } from "./schema-network.ts";
@@ -24,13 +25,9 @@ export const hourOf = (ms: number): string => isoOf(ms - (ms % 3_600_000));
 
 const CHUNK = 200;
 
-async function inChunks<T>(rows: readonly T[], write: (rows: readonly T[]) => Promise<unknown>): Promise<void> {
-  for (let from = 0; from < rows.length; from += CHUNK) await write(rows.slice(from, from + CHUNK));
-}
-
 /** As part of a transaction: adds to the figures that other instances have written. */
 export async function addProbeHours(transaction: Catalog, hours: readonly HourOfProbes[]): Promise<void> {
-  await inChunks(hours, (rows) =>
+  await inChunks(hours, CHUNK, (rows) =>
     transaction
       .insertInto("mirrorHour")
       .values(rows)
@@ -48,7 +45,7 @@ export async function addProbeHours(transaction: Catalog, hours: readonly HourOf
 
 /** As part of a transaction: adds to the redirects that other instances have counted. */
 export async function addRedirectHours(transaction: Catalog, hours: readonly HourOfRedirects[]): Promise<void> {
-  await inChunks(hours, (rows) =>
+  await inChunks(hours, CHUNK, (rows) =>
     transaction
       .insertInto("redirectHour")
       .values(rows)
@@ -67,7 +64,7 @@ export type Propagated = Readonly<NetworkSchema["propagation"]>;
 
 /** As part of a transaction: notes how generations travel. What was complete is left alone. */
 export async function notePropagation(transaction: Catalog, rows: readonly Propagated[]): Promise<void> {
-  await inChunks(rows, (some) =>
+  await inChunks(rows, CHUNK, (some) =>
     transaction
       .insertInto("propagation")
       .values(some)

@@ -2,6 +2,7 @@ import type { Digest } from "../digest.ts";
 import type { Manifest } from "../manifest.ts";
 import type { Platform } from "../platform.ts";
 import type { Repository, Tag } from "../reference.ts";
+import { inChunks } from "./chunks.ts";
 import { type ImageRows, rowsOf } from "./image-rows.ts";
 import { bumpRevision, type Catalog, pendingRevision } from "./open.ts";
 
@@ -99,10 +100,6 @@ async function nextNumbers(transaction: Catalog): Promise<(platform: Platform) =
 /** How many rows one statement inserts: with a statement for each, PostgreSQL would mostly wait for the network. */
 const CHUNK = 500;
 
-async function inChunks<Row>(rows: readonly Row[], insert: (chunk: readonly Row[]) => Promise<unknown>): Promise<void> {
-  for (let start = 0; start < rows.length; start += CHUNK) await insert(rows.slice(start, start + CHUNK));
-}
-
 async function insertManifests(transaction: Catalog, rows: ImageRows): Promise<void> {
   // One by one, because they can be megabytes each.
   for (const row of rows.manifests) {
@@ -115,21 +112,21 @@ async function insertManifests(transaction: Catalog, rows: ImageRows): Promise<v
       )
       .execute();
   }
-  await inChunks(rows.repositoryManifests, (chunk) =>
+  await inChunks(rows.repositoryManifests, CHUNK, (chunk) =>
     transaction
       .insertInto("repositoryManifest")
       .values(chunk)
       .onConflict((c) => c.doNothing())
       .execute(),
   );
-  await inChunks(rows.manifestRefs, (chunk) =>
+  await inChunks(rows.manifestRefs, CHUNK, (chunk) =>
     transaction
       .insertInto("manifestRef")
       .values(chunk)
       .onConflict((c) => c.doNothing())
       .execute(),
   );
-  await inChunks(rows.manifestPlatforms, (chunk) =>
+  await inChunks(rows.manifestPlatforms, CHUNK, (chunk) =>
     transaction
       .insertInto("manifestPlatform")
       .values(chunk)
@@ -139,7 +136,7 @@ async function insertManifests(transaction: Catalog, rows: ImageRows): Promise<v
 }
 
 async function insertBlobs(transaction: Catalog, rows: ImageRows): Promise<void> {
-  await inChunks(rows.blobs, (chunk) =>
+  await inChunks(rows.blobs, CHUNK, (chunk) =>
     transaction
       .insertInto("blob")
       .values(chunk)
@@ -153,7 +150,7 @@ async function insertBlobs(transaction: Catalog, rows: ImageRows): Promise<void>
       )
       .execute(),
   );
-  await inChunks(rows.platformBlobs, (chunk) =>
+  await inChunks(rows.platformBlobs, CHUNK, (chunk) =>
     transaction
       .insertInto("platformBlob")
       .values(chunk)
