@@ -11,6 +11,7 @@ import { randomImages } from "./images/samples.ts";
 import { program, syncer } from "./nearlayer.ts";
 import type { Registry } from "./peers/registry.ts";
 import { expectOk } from "./process/run.ts";
+import { until } from "./process/until.ts";
 import { publishedBlobs } from "./site.ts";
 import { readTree, type TreeState } from "./tree.ts";
 
@@ -59,6 +60,8 @@ export async function crash(dir: string, registry: Registry, kills: number): Pro
     );
     if (again.length > 0) throw new Error(`fetched again: ${again.map(({ uri }) => uri).join(", ")}`);
     await check();
+    // What a killed rsync left is gone once a run has ended, or soon after: one that outlives its parent ends first.
+    if (command === "publish") await until(() => readTree(target), { what: "a target with nothing left over" });
     return milliseconds;
   };
 

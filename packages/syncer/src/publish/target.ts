@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
-import { readPublished, recordPublished } from "@nearlayer/shared/catalog/published";
+import { type Published, readPublished, recordPublished } from "@nearlayer/shared/catalog/published";
 import type { Target } from "@nearlayer/shared/config/target";
 import { NearlayerError } from "@nearlayer/shared/errors";
 import type { Generation } from "@nearlayer/shared/generation";
@@ -68,7 +68,7 @@ export async function publishTo(context: PublishContext, target: Target): Promis
     const pass = choosePass({ ...context, published, shown });
     if (pass.kind === "refused") throw refused(target, pass.reason);
     if (pass.kind === "nothing") return { pass: "nothing", files: 0, bytes: 0, deleted: 0, foreign: 0, lost: 0 };
-    const result = await carry(context, target, scratch, pass);
+    const result = await carryMarked(context, target, scratch, { pass, published });
     const before = new Map(published.map(({ platform, fullAt }) => [platform, fullAt]));
     const isFull = result.pass === "full";
     await recordPublished(
@@ -82,6 +82,33 @@ export async function publishTo(context: PublishContext, target: Target): Promis
     return result;
   } finally {
     await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Longer ago than any `fullEvery`. */
+const NEVER = new Date(0).toISOString();
+
+/**
+ * An rsync that is killed leaves a temporary file at the target, which only a full pass finds. So one is due from the
+ * beginning of this until its orderly end, be it a failure: then rsync has cleaned up behind itself.
+ */
+async function carryMarked(
+  context: PublishContext,
+  target: Target,
+  scratch: string,
+  { pass, published }: { pass: Pass & { kind: "changes" | "full" }; published: readonly Published[] },
+): Promise<PublishedTo> {
+  const { catalog } = context;
+  await recordPublished(
+    catalog,
+    target.destination,
+    published.map((row) => ({ ...row, fullAt: NEVER })),
+  );
+  try {
+    return await carry(context, target, scratch, pass);
+  } catch (error) {
+    await recordPublished(catalog, target.destination, published);
+    throw error;
   }
 }
 
