@@ -20,8 +20,13 @@ export interface KnownTag {
   readonly missing: number;
 }
 
-export async function readKnownTags(catalog: Catalog): Promise<KnownTag[]> {
-  return catalog.selectFrom("tag").selectAll().orderBy("repository").orderBy("name").execute();
+/** All tags, or those of these repositories. */
+export async function readKnownTags(catalog: Catalog, repositories?: readonly Repository[]): Promise<KnownTag[]> {
+  const tags = catalog.selectFrom("tag").selectAll().orderBy("repository").orderBy("name");
+  if (repositories === undefined) return tags.execute();
+  const found: KnownTag[] = [];
+  for (const chunk of chunksOf(repositories)) found.push(...(await tags.where("repository", "in", chunk).execute()));
+  return found;
 }
 
 /** Writes down in how many listings a tag has been missing. */

@@ -11,6 +11,7 @@ import {
 import { readRepositories } from "@nearlayer/shared/catalog/served";
 import type { Digest } from "@nearlayer/shared/digest";
 import type { Archive } from "../removal/archive.ts";
+import { listedIn } from "../removal/listings.ts";
 import { planManifests } from "../removal/manifests.ts";
 import { type CompleteListings, planTags } from "../removal/tags.ts";
 
@@ -40,7 +41,7 @@ export async function withdraw(
   now: Date,
 ): Promise<Withdrawn> {
   return catalog.transaction().execute(async (transaction) => {
-    const { counted, removed } = planTags(await readKnownTags(transaction), listings, archive);
+    const { counted, removed } = planTags(await readKnownTags(transaction, listedIn(listings)), listings, archive);
     await setMissing(transaction, counted);
     await deleteTags(transaction, removed);
     const kept = (await readRepositories(transaction)).filter(archive.keepsRepository);

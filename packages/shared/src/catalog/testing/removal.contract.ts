@@ -76,6 +76,10 @@ export const removalContract: ContractPart = (fixture) => {
     expect(await readKnownTags(catalog)).toContainEqual({ ...tag, missing: 1 });
     await recordImage(catalog, old);
     expect(await readKnownTags(catalog)).toContainEqual({ ...tag, revision: expect.any(Number) });
+    const all = await readKnownTags(catalog);
+    const own = all.filter(({ repository }) => repository === tag.repository);
+    expect(await readKnownTags(catalog, [tag.repository])).toEqual(own);
+    expect(await readKnownTags(catalog, [])).toEqual([]);
   });
 
   test("blobs get a tombstone in the platforms where no needed manifest names them", async () => {
