@@ -8,9 +8,9 @@ import { pubBlobPath } from "@nearlayer/shared/tree";
 import { type PlannedBlob, planSync } from "../plan/plan.ts";
 import { countTags } from "../progress/progress.ts";
 import { createArchive } from "../removal/archive.ts";
-import { listingsOf } from "../removal/listings.ts";
+import { listedIn, listingsOf } from "../removal/listings.ts";
 import { planTags } from "../removal/tags.ts";
-import { walkSource } from "../source/walk.ts";
+import { scopeOf, walkSource } from "../source/walk.ts";
 import { type Failure, failureOf } from "./failure.ts";
 import { missingBlobs } from "./fetch-blobs.ts";
 import { readKnown } from "./known.ts";
@@ -53,13 +53,14 @@ export async function forecastSync(
   try {
     run.progress.phase("reading the source");
     const known = await readKnown(catalog);
-    const walk = await withSource(settings, run, (source) =>
-      walkSource(source, settings, known, references, countTags(run.progress)),
+    const walk = await withSource(settings, run, async (source) =>
+      walkSource(source, settings, known, await scopeOf(source, settings, references), countTags(run.progress)),
     );
     run.signal.throwIfAborted();
     const { images, blobs } = planSync(walk.tags.filter((tag) => tag.outcome === "changed"));
     const archive = createArchive(config.removal.archive);
-    const { removed } = planTags(await readKnownTags(catalog), listingsOf(walk), archive);
+    const listings = listingsOf(walk);
+    const { removed } = planTags(await readKnownTags(catalog, listedIn(listings)), listings, archive);
     return {
       dryRun: true,
       checked: walk.tags.length,

@@ -11,7 +11,7 @@ import { createArchive } from "../removal/archive.ts";
 import { listingsOf } from "../removal/listings.ts";
 import type { TagName } from "../source/known.ts";
 import type { Source } from "../source/source.ts";
-import { walkSource } from "../source/walk.ts";
+import { type Scope, scopeOf, walkSource } from "../source/walk.ts";
 import { readContents, showImages } from "./carry.ts";
 import { type StoreContext, withStore } from "./context.ts";
 import { type Failure, failureOf, nameOfFailure } from "./failure.ts";
@@ -39,16 +39,17 @@ export interface SyncResult {
 /**
  * Brings the tree up to what the source has: reads the source, plans, fetches the blobs that the store has not got, shows
  * them in the tree, records each image when all of it is there, and makes the generations. What fails, fails alone.
+ * `wanted` is what to look at; without any references, everything.
  */
 export async function sync(
   config: Config,
-  references: readonly Reference[] = [],
+  wanted: readonly Reference[] | Scope = [],
   run: Run = UNATTENDED,
 ): Promise<SyncResult> {
   const settings = requireSource(config);
   const work = async (context: StoreContext) => {
     await restoreState(context.catalog, context.root, context.signer);
-    return withSource(settings, run, (source) => syncFrom(source, settings, context, references));
+    return withSource(settings, run, (source) => syncFrom(source, settings, context, wanted));
   };
   return withStore(config, "syncer sync", work, run);
 }
@@ -57,12 +58,13 @@ async function syncFrom(
   source: Source,
   settings: SourceConfig,
   context: StoreContext,
-  references: readonly Reference[],
+  wanted: readonly Reference[] | Scope,
 ): Promise<SyncResult> {
   const { progress } = context.run;
   const begun = performance.now();
   progress.phase("reading the source");
-  const walk = await walkSource(source, settings, await readKnown(context.catalog), references, countTags(progress));
+  const scope = "wanted" in wanted ? wanted : await scopeOf(source, settings, wanted);
+  const walk = await walkSource(source, settings, await readKnown(context.catalog), scope, countTags(progress));
   await rememberReferrersApi(context.catalog, walk.hasReferrersApi);
   const changed = walk.tags.filter((tag) => tag.outcome === "changed");
   const plan = planSync(changed);

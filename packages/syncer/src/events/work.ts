@@ -12,13 +12,18 @@ import type { Reference } from "@nearlayer/shared/reference";
 import { type Failure, failureOf } from "../commands/failure.ts";
 import { publish } from "../commands/publish.ts";
 import type { Run } from "../commands/run.ts";
+import { requireSource, withSource } from "../commands/source.ts";
 import { type SyncResult, sync } from "../commands/sync.ts";
+import { partsOf, type Scope, scopeOf } from "../source/walk.ts";
 import type { Metrics } from "./metrics.ts";
 import { destinationsOf, publishedNotice } from "./notify/notice.ts";
 import { whenFree } from "./patience.ts";
 
 /** How often a store that somebody else works on is tried again, in milliseconds. */
 const LOCKED_POLL_MS = 500;
+
+/** How many repositories an audit reads at a time; events wait for no more than that. */
+const PART = 50;
 
 export interface WorkContext {
   readonly config: Config;
@@ -37,8 +42,10 @@ export interface Synced {
 
 /** What carries changes to the tree, the targets and those who want to hear of it. A sync and a publish may run side by side. */
 export interface Work {
-  /** Syncs the references, or everything without any; `groups` are who asked. Throws only when it is interrupted. */
-  sync(references: readonly Reference[], groups?: readonly EventGroup[]): Promise<Synced>;
+  /** Syncs what is wanted; `groups` are who asked. Throws only when it is interrupted. */
+  sync(wanted: readonly Reference[] | Scope, groups?: readonly EventGroup[]): Promise<Synced>;
+  /** All of the source, in parts that a sync is soon done with; undefined when the source does not tell what it has. */
+  partsOfAll(): Promise<readonly Scope[] | undefined>;
   /** Publishes what the targets may not have yet. Returns why that failed. */
   publish(): Promise<string | undefined>;
   /** May a target lack something? */
@@ -89,13 +96,24 @@ export function createWork(context: WorkContext): Work {
         isPublishing = false;
       }
     },
-    async sync(references, groups = []) {
+    async partsOfAll() {
+      const settings = requireSource(config);
+      try {
+        return partsOf(await withSource(settings, run, (source) => scopeOf(source, settings)), PART);
+      } catch (error) {
+        run.signal.throwIfAborted();
+        log.error({ err: error }, "the source could not be listed");
+        return undefined;
+      }
+    },
+    async sync(wanted, groups = []) {
       const started = Date.now();
+      const references = "wanted" in wanted ? wanted.wanted : wanted;
       const repositories = new Set(references.map(({ repository }) => repository)).size;
       const count = (result: "ok" | "failed") => metrics.synced(result, repositories, (Date.now() - started) / 1000);
       let result: SyncResult;
       try {
-        result = await untilUnlocked(context, () => sync(config, references, run));
+        result = await untilUnlocked(context, () => sync(config, wanted, run));
       } catch (error) {
         run.signal.throwIfAborted();
         count("failed");

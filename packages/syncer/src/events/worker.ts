@@ -26,6 +26,9 @@ const POLL_MS = 250;
 /** How often what is done for long is forgotten, in milliseconds. */
 const PRUNE_MS = 3_600_000;
 
+/** How many batches of events an audit lets pass at a time: it goes on however many come in. */
+const BATCHES_BETWEEN_PARTS = 10;
+
 export interface WorkerOptions {
   readonly config: EventsConfig;
   readonly catalog: Catalog;
@@ -101,11 +104,24 @@ export function createWorker(options: WorkerOptions): Worker {
     return failuresOfEarly(told, (group) => digests.get(group));
   };
 
+  /** Syncs all of the source part by part, and what events ask for between them. */
+  const syncParts = async () => {
+    const parts = await work.partsOfAll();
+    let failed = 0;
+    for (const part of parts ?? []) {
+      const { failures, isWhole } = await work.sync(part);
+      if (!isWhole) return { isWhole, failed };
+      failed += failures.length;
+      publisher.add({ groups: [], asOf: new Date() });
+      for (let batches = 0; batches < BATCHES_BETWEEN_PARTS && (await workOff()); ) batches += 1;
+    }
+    return { isWhole: parts !== undefined, failed };
+  };
+
   const lookThroughAll = async () => {
     log.info("looking through all of the source");
-    const { failures, isWhole } = await work.sync([]);
-    metrics.audited(isWhole && failures.length === 0 ? "ok" : "failed");
-    publisher.add({ groups: [], asOf: new Date() });
+    const { isWhole, failed } = await syncParts();
+    metrics.audited(isWhole && failed === 0 ? "ok" : "failed");
     // Single tags that fail are no reason to begin anew: the next audit meets them again.
     if (!isWhole || config.audit === "never") return again(audit);
     const now = new Date();

@@ -1,7 +1,7 @@
 import type { SourceConfig } from "@nearlayer/shared/config/schema";
 import { isNearlayerError, NearlayerError } from "@nearlayer/shared/errors";
 import type { Reference, Repository } from "@nearlayer/shared/reference";
-import { createFilters, type Filters } from "./filters.ts";
+import { createFilters } from "./filters.ts";
 import type { Known } from "./known.ts";
 import { createReader } from "./reader.ts";
 import { type TagListing, walkRepository } from "./repository.ts";
@@ -25,26 +25,27 @@ export interface Walk {
   readonly hasReferrersApi: boolean | undefined;
 }
 
+/** What of the source is read. */
+export interface Scope extends Pick<Walk, "catalog"> {
+  readonly wanted: readonly Reference[];
+  /** Patterns that nothing was found for, because the source lists no repositories. */
+  readonly failed: readonly FailedRepository[];
+}
+
 /**
- * Reads the source: the tags that the configuration (or, when given, the references) asks for, and behind each the image,
- * where it is not what the catalog knows. Requests: one per page of a listing, one per tag, and what changed.
- *
- * `onTag` is told of every tag that has been read. Throws SOURCE_UNREACHABLE or SOURCE_REFUSED when the list of repositories cannot be had.
+ * Reads the source: the tags in the scope, and behind each the image, where it is not what the catalog knows. Requests: one
+ * per page of a listing, one per tag, and what changed. `onTag` is told of every tag that has been read.
  */
 export async function walkSource(
   source: Source,
   config: SourceConfig,
   known: Known,
-  references: readonly Reference[] = [],
+  { wanted, catalog, failed }: Scope,
   onTag: () => void = () => {},
 ): Promise<Walk> {
   const filters = createFilters(config);
   const watched = watchReferrers(source);
   const reader = { ...createReader(watched.source, filters, known, config.referrers), onTag };
-  const { wanted, catalog, failed } =
-    references.length > 0
-      ? { wanted: references, catalog: NOT_ASKED, failed: [] }
-      : await findRepositories(source, filters);
   const walked = await Promise.all(
     wanted.map(async (reference) => ({ reference, ...(await walkRepository(reader, reference)) })),
   );
@@ -72,14 +73,17 @@ export async function walkSource(
 
 const NOT_ASKED = { repositories: [], complete: false };
 
-interface Found {
-  readonly wanted: readonly Reference[];
-  readonly catalog: Walk["catalog"];
-  readonly failed: readonly FailedRepository[];
-}
-
-/** The repositories that the configuration asks for. Where all are named in full, nobody need be asked. */
-async function findRepositories(source: Source, { names, patterns, repository }: Filters): Promise<Found> {
+/**
+ * The references, or without any all repositories that the configuration asks for; where it names all in full, nobody need
+ * be asked. Throws SOURCE_UNREACHABLE or SOURCE_REFUSED when the list of repositories cannot be had.
+ */
+export async function scopeOf(
+  source: Source,
+  config: SourceConfig,
+  references: readonly Reference[] = [],
+): Promise<Scope> {
+  if (references.length > 0) return { wanted: references, catalog: NOT_ASKED, failed: [] };
+  const { names, patterns, repository } = createFilters(config);
   const byName = names.map((name): Reference => ({ repository: name }));
   if (patterns.length === 0) return { wanted: byName, catalog: NOT_ASKED, failed: [] };
   const listing = await source.listRepositories();
@@ -94,6 +98,19 @@ async function findRepositories(source: Source, { names, patterns, repository }:
   });
   if (byName.length === 0) throw error;
   return { wanted: byName, catalog: NOT_ASKED, failed: patterns.map((pattern) => ({ repository: pattern, error })) };
+}
+
+/**
+ * Cuts a scope into parts of at most `size` references, for walks one after the other. That a repository is gone from the
+ * source counts once, with the last of them. Pure.
+ */
+export function partsOf({ wanted, catalog, failed }: Scope, size: number): Scope[] {
+  const count = Math.max(1, Math.ceil(wanted.length / size));
+  return Array.from({ length: count }, (_, index) => ({
+    wanted: wanted.slice(index * size, (index + 1) * size),
+    catalog: { ...catalog, complete: catalog.complete && index === count - 1 },
+    failed: index === 0 ? failed : [],
+  }));
 }
 
 /** Notes on the way what the source answers about referrers, for the next time. */
