@@ -1,5 +1,6 @@
 import type { Insertable, Selectable } from "kysely";
 import type { Digest } from "../digest.ts";
+import { chunksOf } from "./chunks.ts";
 import { isoOf } from "./clock.ts";
 import type { Catalog } from "./open.ts";
 import type { CatalogSchema } from "./schema.ts";
@@ -9,15 +10,13 @@ import type { MirrorState } from "./schema-network.ts";
 export type AuditRow = Selectable<CatalogSchema["mirrorAudit"]>;
 export type NewAudit = Omit<Insertable<CatalogSchema["mirrorAudit"]>, "id" | "at">;
 
-const CHUNK = 200;
-
 /** As part of a transaction: writes audits down, `now` in epoch ms. */
 export async function writeAudits(transaction: Catalog, audits: readonly NewAudit[], now: number): Promise<void> {
   const at = isoOf(now);
-  for (let from = 0; from < audits.length; from += CHUNK) {
+  for (const chunk of chunksOf(audits)) {
     await transaction
       .insertInto("mirrorAudit")
-      .values(audits.slice(from, from + CHUNK).map((audit) => ({ ...audit, at })))
+      .values(chunk.map((audit) => ({ ...audit, at })))
       .execute();
   }
 }

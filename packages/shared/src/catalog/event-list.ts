@@ -1,7 +1,7 @@
 import type { Selectable } from "kysely";
 import type { Repository, Tag } from "../reference.ts";
+import { chunksOf } from "./chunks.ts";
 import type { Catalog } from "./open.ts";
-import { chunksOf } from "./removal.ts";
 import type { CatalogSchema } from "./schema.ts";
 import type { EventState } from "./schema-events.ts";
 

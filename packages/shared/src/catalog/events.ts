@@ -1,8 +1,8 @@
 import type { ExpressionBuilder, Insertable } from "kysely";
 import type { Digest } from "../digest.ts";
 import type { Repository, Tag } from "../reference.ts";
+import { chunksOf } from "./chunks.ts";
 import type { Catalog } from "./open.ts";
-import { chunksOf } from "./removal.ts";
 import type { CatalogSchema } from "./schema.ts";
 import type { EventState } from "./schema-events.ts";
 

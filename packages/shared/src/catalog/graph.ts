@@ -1,7 +1,7 @@
 import type { Digest } from "../digest.ts";
 import type { Repository } from "../reference.ts";
+import { chunksOf } from "./chunks.ts";
 import type { Catalog } from "./open.ts";
-import { chunksOf } from "./removal.ts";
 
 /**
  * Manifests and what makes one needed by another: an index needs its children, and a manifest its referrers

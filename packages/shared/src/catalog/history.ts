@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { inChunks } from "./chunks.ts";
+import { chunksOf } from "./chunks.ts";
 import { isoOf } from "./clock.ts";
 import type { Catalog } from "./open.ts";
 import type { NetworkSchema } from "./schema-network.ts";
@@ -23,14 +23,12 @@ export interface HourOfRedirects {
 /** The hour that a time (epoch ms) is in. */
 export const hourOf = (ms: number): string => isoOf(ms - (ms % 3_600_000));
 
-const CHUNK = 200;
-
 /** As part of a transaction: adds to the figures that other instances have written. */
 export async function addProbeHours(transaction: Catalog, hours: readonly HourOfProbes[]): Promise<void> {
-  await inChunks(hours, CHUNK, (rows) =>
-    transaction
+  for (const chunk of chunksOf(hours)) {
+    await transaction
       .insertInto("mirrorHour")
-      .values(rows)
+      .values(chunk)
       .onConflict((c) =>
         c.columns(["mirror", "hour"]).doUpdateSet({
           probes: sql`mirror_hour.probes + excluded.probes`,
@@ -39,24 +37,24 @@ export async function addProbeHours(transaction: Catalog, hours: readonly HourOf
             then excluded.lag_seconds else mirror_hour.lag_seconds end`,
         }),
       )
-      .execute(),
-  );
+      .execute();
+  }
 }
 
 /** As part of a transaction: adds to the redirects that other instances have counted. */
 export async function addRedirectHours(transaction: Catalog, hours: readonly HourOfRedirects[]): Promise<void> {
-  await inChunks(hours, CHUNK, (rows) =>
-    transaction
+  for (const chunk of chunksOf(hours)) {
+    await transaction
       .insertInto("redirectHour")
-      .values(rows)
+      .values(chunk)
       .onConflict((c) =>
         c.columns(["mirror", "hour"]).doUpdateSet({
           redirects: sql`redirect_hour.redirects + excluded.redirects`,
           bytes: sql`redirect_hour.bytes + excluded.bytes`,
         }),
       )
-      .execute(),
-  );
+      .execute();
+  }
 }
 
 /** How far a generation has come. A time that is there already stays. */
@@ -64,10 +62,10 @@ export type Propagated = Readonly<NetworkSchema["propagation"]>;
 
 /** As part of a transaction: notes how generations travel. What was complete is left alone. */
 export async function notePropagation(transaction: Catalog, rows: readonly Propagated[]): Promise<void> {
-  await inChunks(rows, CHUNK, (some) =>
-    transaction
+  for (const chunk of chunksOf(rows)) {
+    await transaction
       .insertInto("propagation")
-      .values(some)
+      .values(chunk)
       .onConflict((c) =>
         c
           .columns(["platform", "generation"])
@@ -79,8 +77,8 @@ export async function notePropagation(transaction: Catalog, rows: readonly Propa
           })
           .where("propagation.allAt", "is", null),
       )
-      .execute(),
-  );
+      .execute();
+  }
 }
 
 /** The generations of a platform that not all mirrors had when it was last written down, and which times they have. */

@@ -2,7 +2,7 @@ import type { Digest } from "../digest.ts";
 import type { Manifest } from "../manifest.ts";
 import type { Platform } from "../platform.ts";
 import type { Repository, Tag } from "../reference.ts";
-import { inChunks } from "./chunks.ts";
+import { chunksOf } from "./chunks.ts";
 import { type ImageRows, rowsOf } from "./image-rows.ts";
 import { bumpRevision, type Catalog, pendingRevision } from "./open.ts";
 
@@ -97,9 +97,6 @@ async function nextNumbers(transaction: Catalog): Promise<(platform: Platform) =
   return (platform) => (newest.get(platform) ?? 0) + 1;
 }
 
-/** How many rows one statement inserts: with a statement for each, PostgreSQL would mostly wait for the network. */
-const CHUNK = 500;
-
 async function insertManifests(transaction: Catalog, rows: ImageRows): Promise<void> {
   // One by one, because they can be megabytes each.
   for (const row of rows.manifests) {
@@ -112,32 +109,32 @@ async function insertManifests(transaction: Catalog, rows: ImageRows): Promise<v
       )
       .execute();
   }
-  await inChunks(rows.repositoryManifests, CHUNK, (chunk) =>
-    transaction
+  for (const chunk of chunksOf(rows.repositoryManifests)) {
+    await transaction
       .insertInto("repositoryManifest")
       .values(chunk)
       .onConflict((c) => c.doNothing())
-      .execute(),
-  );
-  await inChunks(rows.manifestRefs, CHUNK, (chunk) =>
-    transaction
+      .execute();
+  }
+  for (const chunk of chunksOf(rows.manifestRefs)) {
+    await transaction
       .insertInto("manifestRef")
       .values(chunk)
       .onConflict((c) => c.doNothing())
-      .execute(),
-  );
-  await inChunks(rows.manifestPlatforms, CHUNK, (chunk) =>
-    transaction
+      .execute();
+  }
+  for (const chunk of chunksOf(rows.manifestPlatforms)) {
+    await transaction
       .insertInto("manifestPlatform")
       .values(chunk)
       .onConflict((c) => c.doNothing())
-      .execute(),
-  );
+      .execute();
+  }
 }
 
 async function insertBlobs(transaction: Catalog, rows: ImageRows): Promise<void> {
-  await inChunks(rows.blobs, CHUNK, (chunk) =>
-    transaction
+  for (const chunk of chunksOf(rows.blobs)) {
+    await transaction
       .insertInto("blob")
       .values(chunk)
       // A blob that was known as a layer can turn out to be a configuration too; never the other way round.
@@ -148,10 +145,10 @@ async function insertBlobs(transaction: Catalog, rows: ImageRows): Promise<void>
           .where("blob.content", "is", null)
           .where("excluded.content", "is not", null),
       )
-      .execute(),
-  );
-  await inChunks(rows.platformBlobs, CHUNK, (chunk) =>
-    transaction
+      .execute();
+  }
+  for (const chunk of chunksOf(rows.platformBlobs)) {
+    await transaction
       .insertInto("platformBlob")
       .values(chunk)
       // What was dropped and is wanted again comes anew; what no generation has dropped yet is there as before.
@@ -173,6 +170,6 @@ async function insertBlobs(transaction: Catalog, rows: ImageRows): Promise<void>
             e.or([e("platformBlob.until", "is not", null), e("platformBlob.tombstonedAt", "is not", null)]),
           ),
       )
-      .execute(),
-  );
+      .execute();
+  }
 }

@@ -1,3 +1,4 @@
+import { chunksOf } from "./chunks.ts";
 import { databaseNow, isoOf } from "./clock.ts";
 import type { Catalog } from "./open.ts";
 
@@ -26,8 +27,6 @@ export interface Turns {
   readonly until: ReadonlyMap<string, number>;
 }
 
-const CHUNK = 500;
-
 /** Takes the turns that are to be had, in one transaction. Cost: two rows for each mirror that is asked for. */
 export async function claimTurns(
   catalog: Catalog,
@@ -47,11 +46,11 @@ export async function claimTurns(
     }
     const names = [...due.keys()];
     const leases = new Map<string, number>();
-    for (let from = 0; from < names.length; from += CHUNK) {
+    for (const chunk of chunksOf(names)) {
       const rows = await transaction
         .selectFrom("crawlLease")
         .select(["mirror", "until"])
-        .where("mirror", "in", names.slice(from, from + CHUNK))
+        .where("mirror", "in", chunk)
         .execute();
       for (const row of rows) leases.set(row.mirror, Date.parse(row.until));
     }
@@ -89,10 +88,10 @@ async function writeLeases(
   until: ReadonlyMap<string, number>,
 ): Promise<void> {
   const rows = names.map((mirror) => ({ mirror, holder, until: isoOf(until.get(mirror) ?? 0) }));
-  for (let from = 0; from < rows.length; from += CHUNK) {
+  for (const chunk of chunksOf(rows)) {
     await transaction
       .insertInto("crawlLease")
-      .values(rows.slice(from, from + CHUNK))
+      .values(chunk)
       .onConflict((c) =>
         c.column("mirror").doUpdateSet((e) => ({ holder: e.ref("excluded.holder"), until: e.ref("excluded.until") })),
       )

@@ -2,8 +2,8 @@ import { sql } from "kysely";
 import type { Digest } from "../digest.ts";
 import type { Platform } from "../platform.ts";
 import type { Repository, Tag } from "../reference.ts";
+import { chunksOf } from "./chunks.ts";
 import type { Catalog } from "./open.ts";
-import { chunksOf } from "./removal.ts";
 
 /** An image as `syncer images` lists it. */
 export interface ListedImage {

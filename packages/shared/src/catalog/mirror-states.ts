@@ -1,3 +1,4 @@
+import { chunksOf } from "./chunks.ts";
 import { recordChange, withRevision } from "./mirror-rows.ts";
 import { type MirrorRecord, readMirror, readMirrorChanges } from "./mirrors.ts";
 import { bumpRevision, type Catalog } from "./open.ts";
@@ -59,13 +60,10 @@ export async function setMirrorState(
   return (await setMirrorStates(catalog, [transition], at))[0];
 }
 
-/** How many names are asked for in one query; SQLite takes 32,766. */
-const CHUNK = 1000;
-
 async function dueOf(catalog: Catalog, transitions: readonly MirrorTransition[]): Promise<AppliedTransition[]> {
   const rows = new Map<string, Pick<MirrorRecord, "state" | "reason">>();
-  for (let start = 0; start < transitions.length; start += CHUNK) {
-    const names = transitions.slice(start, start + CHUNK).map(({ name }) => name);
+  for (const chunk of chunksOf(transitions)) {
+    const names = chunk.map(({ name }) => name);
     const found = await catalog
       .selectFrom("mirror")
       .select(["name", "state", "reason"])

@@ -1,4 +1,5 @@
 import { type Selectable, sql } from "kysely";
+import { chunksOf } from "./chunks.ts";
 import { isoOf } from "./clock.ts";
 import type { Catalog } from "./open.ts";
 import type { CatalogSchema } from "./schema.ts";
@@ -19,26 +20,24 @@ export interface ProbeNews {
   readonly unchanged: readonly string[];
 }
 
-const CHUNK = 200;
-
 /**
  * As part of a transaction: writes probes down. `now` is the database's time, in epoch ms, read after the transaction has
  * begun: writers take turns, so that whoever has read what was written up to a time finds the rest after it.
  */
 export async function writeProbes(transaction: Catalog, { changed, unchanged }: ProbeNews, now: number): Promise<void> {
   const at = isoOf(now);
-  for (let from = 0; from < unchanged.length; from += CHUNK) {
+  for (const chunk of chunksOf(unchanged)) {
     await transaction
       .updateTable("mirrorProbe")
       .set({ at, seenAt: at })
-      .where("mirror", "in", unchanged.slice(from, from + CHUNK))
+      .where("mirror", "in", chunk)
       .where("failureKind", "is", null)
       .execute();
   }
-  for (let from = 0; from < changed.length; from += CHUNK) {
+  for (const chunk of chunksOf(changed)) {
     await transaction
       .insertInto("mirrorProbe")
-      .values(changed.slice(from, from + CHUNK).map((row) => ({ ...row, at })))
+      .values(chunk.map((row) => ({ ...row, at })))
       .onConflict((c) => c.columns(["mirror", "platform"]).doUpdateSet(allOfExcluded()))
       .execute();
   }

@@ -1,7 +1,7 @@
 import type { Digest } from "../digest.ts";
 import type { Platform } from "../platform.ts";
+import { chunksOf } from "./chunks.ts";
 import type { Catalog } from "./open.ts";
-import { chunksOf } from "./removal.ts";
 
 /** What a publish target was given last. */
 export interface Published {

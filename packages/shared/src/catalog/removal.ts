@@ -2,15 +2,9 @@ import type { ExpressionBuilder } from "kysely";
 import type { Digest } from "../digest.ts";
 import type { Platform } from "../platform.ts";
 import type { Repository, Tag } from "../reference.ts";
+import { chunksOf } from "./chunks.ts";
 import { type Catalog, noteRemoval, pendingRevision } from "./open.ts";
 import type { CatalogSchema } from "./schema.ts";
-
-/** How many digests or names stand in one statement. */
-const CHUNK = 500;
-
-export function* chunksOf<T>(items: readonly T[], size = CHUNK): Generator<T[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
-}
 
 /** A tag, and in how many complete listings in a row it has been missing. */
 export interface KnownTag {

@@ -1,8 +1,8 @@
 import type { Digest } from "../digest.ts";
 import type { Platform } from "../platform.ts";
 import type { Repository } from "../reference.ts";
+import { chunksOf } from "./chunks.ts";
 import type { Catalog } from "./open.ts";
-import { chunksOf } from "./removal.ts";
 
 /** Which of these the catalog knows, as blobs or as manifests. */
 export async function isStored(catalog: Catalog, digests: readonly Digest[]): Promise<Set<Digest>> {

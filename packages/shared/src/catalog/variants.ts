@@ -1,5 +1,6 @@
 import { PostgresAdapter, sql } from "kysely";
 import type { Digest } from "../digest.ts";
+import { chunksOf } from "./chunks.ts";
 import type { Catalog } from "./open.ts";
 
 /** A manifest as it is served with `urls` on its layers: what it is made from, and how. */
@@ -10,25 +11,24 @@ export interface VariantRecord {
   readonly urls: string;
 }
 
-/** How many rows are written in one statement; SQLite's own limit is far above. */
-const CHUNK = 500;
-
 /** Writes variants down, all or none; once this has resolved, every instance can serve them. */
 export async function putVariants(catalog: Catalog, variants: readonly VariantRecord[]): Promise<void> {
   const createdAt = new Date().toISOString();
   // A statement that inserts many must not meet its own row again.
   const rows = [...new Map(variants.map((variant) => [variant.digest, { ...variant, createdAt }])).values()];
-  const insert = (writer: Catalog, from: number) =>
-    writer
-      .insertInto("variant")
-      .values(rows.slice(from, from + CHUNK))
-      .onConflict((c) => c.doNothing())
-      .execute();
-  if (rows.length === 0) return;
-  if (rows.length <= CHUNK) return void (await insert(catalog, 0));
-  await catalog.transaction().execute(async (transaction) => {
-    for (let from = 0; from < rows.length; from += CHUNK) await insert(transaction, from);
-  });
+  const chunks = [...chunksOf(rows)];
+  const insert = async (writer: Catalog) => {
+    for (const chunk of chunks) {
+      await writer
+        .insertInto("variant")
+        .values(chunk)
+        .onConflict((c) => c.doNothing())
+        .execute();
+    }
+  };
+  // One statement is all or nothing by itself.
+  if (chunks.length <= 1) return insert(catalog);
+  await catalog.transaction().execute(insert);
 }
 
 export function putVariant(catalog: Catalog, variant: VariantRecord): Promise<void> {
