@@ -2,12 +2,14 @@ import {
   CompiledQuery,
   type DatabaseConnection,
   type Dialect,
+  SelectQueryNode,
   SqliteAdapter,
   SqliteDialect,
   SqliteDriver,
   type TransactionSettings,
 } from "kysely";
 import { openSqliteFile, type SqliteFile } from "./sqlite-database.ts";
+import { takeTurn } from "./sqlite-turns.ts";
 
 /**
  * Kysely's SQLite dialect over `node:sqlite`, which comes with Node: nothing to compile and nothing to download. Writers
@@ -16,7 +18,7 @@ import { openSqliteFile, type SqliteFile } from "./sqlite-database.ts";
 export function sqliteDialect(file: string): Dialect {
   const dialect = new SqliteDialect({ database: async () => openSqliteFile(file) });
   return {
-    createDriver: () => new TurnTakingDriver(() => openSqliteFile(file)),
+    createDriver: () => new TurnTakingDriver(file),
     createAdapter: () => new TransactionalAdapter(),
     createQueryCompiler: () => dialect.createQueryCompiler(),
     createIntrospector: (db) => dialect.createIntrospector(db),
@@ -30,16 +32,43 @@ class TransactionalAdapter extends SqliteAdapter {
   }
 }
 
+/** Before the first write, the connection's turn among all of this process is awaited; it ends when the connection is let go. */
 class TurnTakingDriver extends SqliteDriver {
+  readonly #name: string;
   #file: SqliteFile | undefined;
+  #connection: DatabaseConnection | undefined;
+  #isReading = false;
+  #endTurn: (() => void) | undefined;
 
-  constructor(open: () => SqliteFile) {
+  constructor(name: string) {
     super({
       database: async () => {
-        this.#file = open();
+        this.#file = openSqliteFile(name);
         return this.#file;
       },
     });
+    this.#name = name;
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    this.#connection ??= this.#takingTurns(await super.acquireConnection());
+    return this.#connection;
+  }
+
+  #takingTurns(connection: DatabaseConnection): DatabaseConnection {
+    return {
+      executeQuery: async (query, options) => {
+        if (!this.#isReading && !SelectQueryNode.is(query.query)) this.#endTurn ??= await takeTurn(this.#name);
+        return connection.executeQuery(query, options);
+      },
+      streamQuery: (query, chunkSize, options) => connection.streamQuery(query, chunkSize, options),
+    };
+  }
+
+  override async releaseConnection(): Promise<void> {
+    this.#isReading = false;
+    this.#endTurn?.();
+    this.#endTurn = undefined;
   }
 
   /**
@@ -47,8 +76,8 @@ class TurnTakingDriver extends SqliteDriver {
    * another wrote in between (SQLITE_BUSY_SNAPSHOT).
    */
   override async beginTransaction(connection: DatabaseConnection, settings?: TransactionSettings): Promise<void> {
-    const begin = settings?.accessMode === "read only" ? "begin" : "begin immediate";
-    await connection.executeQuery(CompiledQuery.raw(begin));
+    this.#isReading = settings?.accessMode === "read only";
+    await connection.executeQuery(CompiledQuery.raw(this.#isReading ? "begin" : "begin immediate"));
   }
 
   /** After some errors SQLite has rolled back by itself; to be told so must not hide what went wrong. */
