@@ -1,45 +1,34 @@
-import { digestOfTag, type ImageRecord, recordImages } from "@nearlayer/shared/catalog/images";
 import type { Config, SourceConfig } from "@nearlayer/shared/config/schema";
-import type { Digest } from "@nearlayer/shared/digest";
-import { isDiskFull } from "@nearlayer/shared/exit";
 import type { Generation } from "@nearlayer/shared/generation";
 import type { Reference } from "@nearlayer/shared/reference";
-import { type PlannedImage, planSync } from "../plan/plan.ts";
 import { countTags } from "../progress/progress.ts";
 import { makeGenerations, restoreState } from "../publish/generations.ts";
-import { createArchive } from "../removal/archive.ts";
-import { listingsOf } from "../removal/listings.ts";
-import type { TagName } from "../source/known.ts";
 import type { Source } from "../source/source.ts";
-import { type Scope, scopeOf, walkSource } from "../source/walk.ts";
-import { readContents, showImages } from "./carry.ts";
+import { partsOf, type Scope, scopeOf } from "../source/walk.ts";
 import { type StoreContext, withStore } from "./context.ts";
-import { type Failure, failureOf, nameOfFailure } from "./failure.ts";
-import { fetchBlobs } from "./fetch-blobs.ts";
-import { readKnown, rememberReferrersApi } from "./known.ts";
 import { type Run, UNATTENDED } from "./run.ts";
 import { requireSource, withSource } from "./source.ts";
-import { withdraw } from "./withdraw.ts";
+import { type SyncedPart, syncPart } from "./sync-part.ts";
 
 /** What a sync did. */
-export interface SyncResult {
-  readonly checked: number;
-  readonly unchanged: number;
-  readonly updated: readonly string[];
-  /** Tags that are taken back: they were missing from two complete listings in a row. */
-  readonly removed: readonly string[];
-  readonly failures: readonly Failure[];
-  /** How many blobs came from the source, and their bytes. */
-  readonly fetched: { readonly blobs: number; readonly bytes: number };
+export interface SyncResult extends SyncedPart {
   readonly generations: readonly Generation[];
   /** How long all of it took. */
   readonly seconds: number;
 }
 
 /**
- * Brings the tree up to what the source has: reads the source, plans, fetches the blobs that the store has not got, shows
- * them in the tree, records each image when all of it is there, and makes the generations. What fails, fails alone.
- * `wanted` is what to look at; without any references, everything.
+ * So many repositories, or single tags, are read and fetched before the next: memory follows them, not the source, and what
+ * they bring is recorded before the rest is read.
+ */
+const PART = 250;
+
+/** A run that takes longer shows what it has so far, in milliseconds. */
+const SHOW_EVERY_MS = 30_000;
+
+/**
+ * Brings the tree up to what the source has, part by part (`sync-part.ts`), and makes the generations. What fails, fails
+ * alone. `wanted` is what to look at; without any references, everything.
  */
 export async function sync(
   config: Config,
@@ -60,97 +49,33 @@ async function syncFrom(
   context: StoreContext,
   wanted: readonly Reference[] | Scope,
 ): Promise<SyncResult> {
-  const { progress } = context.run;
+  const { catalog, root, signer, run } = context;
   const begun = performance.now();
-  progress.phase("reading the source");
+  run.progress.phase("reading the source");
   const scope = "wanted" in wanted ? wanted : await scopeOf(source, settings, wanted);
-  const walk = await walkSource(source, settings, await readKnown(context.catalog), scope, countTags(progress));
-  await rememberReferrersApi(context.catalog, walk.hasReferrersApi);
-  const changed = walk.tags.filter((tag) => tag.outcome === "changed");
-  const plan = planSync(changed);
-
-  const { fetched, errors } = await fetchBlobs(context, source, plan.blobs.values(), settings.concurrency);
-  progress.phase("recording");
-  const failures = [
-    ...walk.failedRepositories.map(({ repository, error }) => failureOf({ repository }, error)),
-    ...walk.tags.flatMap((tag) => (tag.outcome === "failed" ? [failureOf(tag, tag.error)] : [])),
-  ];
-  const updated: string[] = [];
-  const touched: Digest[] = [];
-  const whole = plan.images.filter((planned) => {
-    const broken = planned.blobs.find((digest) => errors.has(digest));
-    if (broken !== undefined) failures.push(failureOf(planned, errors.get(broken)));
-    return broken === undefined;
-  });
-  const hidden = await showImages(context, whole, plan.blobs);
-  for (const [planned, error] of hidden) failures.push(failureOf(planned, error));
-  const shown = whole.filter((planned) => !hidden.has(planned));
-  for (let start = 0; start < shown.length; start += RECORDED_AT_ONCE) {
-    const recorded = await record(context, shown.slice(start, start + RECORDED_AT_ONCE), failures);
-    for (const { planned, before } of recorded) {
-      touched.push(planned.image.digest, ...(before === undefined ? [] : [before]));
-      updated.push(`${planned.repository}:${planned.tag}`);
-      progress.image(`${planned.repository}:${planned.tag}`, "updated");
+  const onTag = countTags(run.progress);
+  const synced: SyncedPart[] = [];
+  const generations: Generation[] = [];
+  let shownAt = begun;
+  for (const part of partsOf(scope, PART)) {
+    if (performance.now() - shownAt > SHOW_EVERY_MS) {
+      generations.push(...(await makeGenerations(catalog, root, signer, new Date())));
+      shownAt = performance.now();
     }
+    synced.push(await syncPart(source, settings, context, part, onTag));
   }
-  for (const failure of failures) progress.image(nameOfFailure(failure), "failed", failure.message);
-  const now = new Date();
-  const archive = createArchive(context.config.removal.archive);
-  const withdrawn = await withdraw(context.catalog, archive, { listings: listingsOf(walk), touched }, now);
-  const removed = withdrawn.tags.map(({ repository, name }) => `${repository}:${name}`);
-  const generations = await makeGenerations(context.catalog, context.root, context.signer, now);
-  const unchanged = walk.tags.filter((tag) => tag.outcome === "unchanged").length;
+  generations.push(...(await makeGenerations(catalog, root, signer, new Date())));
+  return { ...sumOf(synced), generations, seconds: Math.round(performance.now() - begun) / 1000 };
+}
+
+function sumOf(parts: readonly SyncedPart[]): SyncedPart {
+  const sum = (of: (part: SyncedPart) => number) => parts.reduce((total, part) => total + of(part), 0);
   return {
-    checked: walk.tags.length,
-    unchanged,
-    updated,
-    removed,
-    failures,
-    fetched,
-    generations,
-    seconds: secondsSince(begun),
+    checked: sum(({ checked }) => checked),
+    unchanged: sum(({ unchanged }) => unchanged),
+    updated: parts.flatMap(({ updated }) => updated),
+    removed: parts.flatMap(({ removed }) => removed),
+    failures: parts.flatMap(({ failures }) => failures),
+    fetched: { blobs: sum(({ fetched }) => fetched.blobs), bytes: sum(({ fetched }) => fetched.bytes) },
   };
-}
-
-const secondsSince = (begun: number) => Math.round(performance.now() - begun) / 1000;
-
-/** How many images one transaction records. */
-const RECORDED_AT_ONCE = 25;
-
-type NamedImage = PlannedImage & TagName;
-
-/** An image that is recorded now, and what its tag named before. */
-interface Recorded {
-  readonly planned: NamedImage;
-  readonly before: Digest | undefined;
-}
-
-/** Records images, all of which are shown; where that fails, one by one. Returns those that were, and what stood there. */
-async function record(context: StoreContext, images: readonly NamedImage[], failures: Failure[]): Promise<Recorded[]> {
-  const { catalog } = context;
-  try {
-    const recorded: Recorded[] = [];
-    const records: ImageRecord[] = [];
-    for (const planned of images) {
-      recorded.push({ planned, before: await digestOfTag(catalog, planned.repository, planned.tag) });
-      records.push(await recordOf(context, planned));
-    }
-    await recordImages(catalog, records);
-    return recorded;
-  } catch (error) {
-    if (isDiskFull(error)) throw error;
-    const [only, ...others] = images;
-    if (only === undefined || others.length > 0) {
-      const singly: Recorded[] = [];
-      for (const image of images) singly.push(...(await record(context, [image], failures)));
-      return singly;
-    }
-    failures.push(failureOf(only, error));
-    return [];
-  }
-}
-
-async function recordOf(context: StoreContext, { repository, tag, image }: NamedImage): Promise<ImageRecord> {
-  const contents = await readContents(context.root, image);
-  return { repository, tag, digest: image.digest, manifests: image.manifests, contents };
 }

@@ -1,6 +1,7 @@
 import type { SourceConfig } from "@nearlayer/shared/config/schema";
 import { isNearlayerError, NearlayerError } from "@nearlayer/shared/errors";
 import type { Reference, Repository } from "@nearlayer/shared/reference";
+import PQueue from "p-queue";
 import { createFilters } from "./filters.ts";
 import type { Known } from "./known.ts";
 import { createReader } from "./reader.ts";
@@ -46,8 +47,10 @@ export async function walkSource(
   const filters = createFilters(config);
   const watched = watchReferrers(source);
   const reader = { ...createReader(watched.source, filters, known, config.referrers), onTag };
-  const walked = await Promise.all(
-    wanted.map(async (reference) => ({ reference, ...(await walkRepository(reader, reference)) })),
+  // The host's own limit is on requests; this one is on what waits for it.
+  const queue = new PQueue({ concurrency: 2 * config.concurrency });
+  const walked = await queue.addAll(
+    wanted.map((reference) => async () => ({ reference, ...(await walkRepository(reader, reference)) })),
   );
   // A registry lists a repository that never got a tag, or has lost all, and then knows no tags of it. That is no failure,
   // unless somebody named it, or tags of it are carried.
