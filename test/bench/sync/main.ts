@@ -1,4 +1,4 @@
-// What a sync costs, beside real peers, on generated images: pnpm bench:sync [-- --small] [-- --only cold,unchanged,large]
+// What a sync costs, beside real peers, on generated images: pnpm bench:sync [-- --small] [-- --only cold,unchanged,many,large]
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -9,21 +9,27 @@ import { runOk } from "../../lib/process/run.ts";
 import { whyNot } from "../../lib/requirements.ts";
 import { benchCold } from "./cold.ts";
 import { benchLarge } from "./large.ts";
+import { benchMany } from "./many.ts";
 import { benchUnchanged } from "./unchanged.ts";
 
 const { values } = parseArgs({
-  options: { small: { type: "boolean", default: false }, only: { type: "string", default: "cold,unchanged,large" } },
+  options: {
+    small: { type: "boolean", default: false },
+    only: { type: "string", default: "cold,unchanged,many,large" },
+  },
 });
 const parts = values.only.split(",");
 const sizes = values.small
   ? ({
       cold: { tags: 10, layerSize: 500_000, rounds: 1 },
       unchanged: { repositories: 2, tagsOfEach: 25 },
+      many: { sizes: [[50, 20] as const, [500, 20] as const] },
       large: { sizes: [1000, 20_000] },
     } as const)
   : ({
       cold: { tags: 100, layerSize: 3_000_000, rounds: 2 },
       unchanged: { repositories: 10, tagsOfEach: 100 },
+      many: { sizes: [[250, 20] as const, [5000, 20] as const] },
       large: { sizes: [1000, 200_000] },
     } as const);
 
@@ -42,6 +48,7 @@ await using folder = await temporaryFolder("bench");
 await using registry = await startRegistry({ dir: await folder.at("registry") });
 if (parts.includes("cold")) await benchCold(registry, await folder.at("cold"), sizes.cold);
 if (parts.includes("unchanged")) await benchUnchanged(registry, await folder.at("unchanged"), sizes.unchanged);
+if (parts.includes("many")) await benchMany(await folder.at("many"), sizes.many);
 if (parts.includes("large")) {
   const dir = await folder.at("large");
   const modules = [{ name: "master", path: join(dir, "master"), readOnly: false }];
