@@ -26,7 +26,7 @@ export async function benchBurst(dir: string, { events, repositories }: { events
     await pushImage(site.network.registry.url, `bench/r${index++}`, "1", image);
   }
   const listener = await site.listen();
-  await until(async () => (await listener.log()).some(({ msg }) => msg === "published"), {
+  await until(async () => (await listener.metrics())['nearlayer_audits_total{result="ok"}'] === 1, {
     what: "the first audit",
     within: 120_000,
   });

@@ -36,7 +36,7 @@ export async function benchLatency(dir: string, { pushes, known }: { pushes: num
     await pushImage(site.network.registry.url, `known/r${index % 20}`, String(index++), image);
   }
   await using listener = await site.listen();
-  await until(async () => (await listener.log()).some(({ msg }) => msg === "published"), {
+  await until(async () => (await listener.metrics())['nearlayer_audits_total{result="ok"}'] === 1, {
     what: "the first audit",
     within: 300_000,
   });
