@@ -1,5 +1,5 @@
 import { type Digest, digestOf } from "@nearlayer/shared/digest";
-import { manifestOf, type ServedManifest } from "../served/snapshot.ts";
+import { bytesOf, manifestOf, type ServedManifest } from "../served/snapshot.ts";
 import { isIndexRecipe, type Recipe, urlsOf } from "./recipe.ts";
 import { rewriteChildren, rewriteLayers } from "./rewrite.ts";
 
@@ -23,11 +23,11 @@ function rewrite(original: ServedManifest, recipe: Recipe): Uint8Array | undefin
   if (isIndexRecipe(recipe)) {
     if (manifest.kind !== "index") return undefined;
     return rewriteChildren(
-      original.bytes,
+      bytesOf(original),
       recipe.children.map((child) => child ?? undefined),
     );
   }
   if (manifest.kind !== "image") return undefined;
   const digests = manifest.layers.map(({ digest }) => digest);
-  return rewriteLayers(original.bytes, urlsOf(recipe, digests));
+  return rewriteLayers(bytesOf(original), urlsOf(recipe, digests));
 }

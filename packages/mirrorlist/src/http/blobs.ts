@@ -9,6 +9,7 @@ import { pullerOf } from "../pull/failover.ts";
 import { type Ready, whenReady } from "../ready.ts";
 import { rankName } from "../selection/rank.ts";
 import type { ServedBlob } from "../served/blob-table.ts";
+import { unpack } from "../served/packed.ts";
 import type { Snapshot } from "../served/snapshot.ts";
 import { specError } from "../spec-error.ts";
 import { type Ctx, queryOf, sendBytes, sendError, setDigest } from "./answers.ts";
@@ -30,7 +31,7 @@ export function answerBlob(
   const blob = snapshot.blobs.get(digest);
   const content = snapshot.contents.get(digest);
   if (blob === undefined) sendError(ctx, specError("BLOB_UNKNOWN", "no such blob here", digest));
-  else if (content !== undefined) sendBytes(ctx, digest, OCTETS, content);
+  else if (content !== undefined) sendBytes(ctx, digest, OCTETS, unpack(content));
   else if (ctx.method === "HEAD") sendHead(ctx, digest, blob);
   else if (queryOf(ctx).get(AFTER) === MIRRORS) return sendFromOrigin(ctx, context, digest, blob, "tried");
   else return answerLayer(ctx, context, repository, digest, blob);

@@ -28,10 +28,10 @@ export function answerReferrers(ctx: Ctx, snapshot: Snapshot, repository: Served
     .filter((referrer) => repository.manifests.has(referrer))
     .flatMap((referrer) => snapshot.manifests.get(referrer) ?? [])
     .filter(({ artifactType }) => wanted === null || artifactType === wanted)
-    .map(({ mediaType, digest: own, bytes, artifactType, annotations }) => ({
+    .map(({ mediaType, digest: own, size, artifactType, annotations }) => ({
       mediaType,
       digest: own,
-      size: bytes.length,
+      size,
       ...(artifactType === undefined ? {} : { artifactType }),
       ...(annotations === undefined ? {} : { annotations }),
     }));

@@ -5,7 +5,13 @@ import { type Puller, pullerOf } from "../pull/failover.ts";
 import { isRerun, noteOriginal, noteVariant } from "../pull/note-manifest.ts";
 import { type Ready, whenReady } from "../ready.ts";
 import type { ManifestReference } from "../request.ts";
-import { findManifest, type ServedManifest, type ServedRepository, type Snapshot } from "../served/snapshot.ts";
+import {
+  bytesOf,
+  findManifest,
+  type ServedManifest,
+  type ServedRepository,
+  type Snapshot,
+} from "../served/snapshot.ts";
 import { specError } from "../spec-error.ts";
 import type { Variant } from "../variants/variants.ts";
 import { writeUrls } from "../variants/write-urls.ts";
@@ -51,7 +57,7 @@ export function answerManifest(
 function giveOriginal(ctx: Ctx, { failover }: Context, { puller }: ManifestRequest, manifest: ServedManifest): void {
   if (ctx.method === "GET") noteOriginal(failover, puller, manifest);
   ctx.state.entry.delivery = "original";
-  sendBytes(ctx, manifest.digest, manifest.mediaType, manifest.bytes);
+  sendBytes(ctx, manifest.digest, manifest.mediaType, bytesOf(manifest));
 }
 
 function giveVariant(ctx: Ctx, { failover }: Context, { puller, snapshot }: ManifestRequest, variant: Variant): void {

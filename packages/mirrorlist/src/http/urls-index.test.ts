@@ -3,6 +3,7 @@ import { type Digest, digestOf } from "@nearlayer/shared/digest";
 import { createLogger } from "@nearlayer/shared/log";
 import { MEDIA_TYPE } from "@nearlayer/shared/mediatype";
 import { expect, onTestFinished, test } from "vitest";
+import { pack } from "../served/packed.ts";
 import { AMD64, ARM64 } from "../testing/mirrors.ts";
 import { pushIndex } from "../testing/push-index.ts";
 import type { TestImage } from "../testing/tree.ts";
@@ -108,7 +109,8 @@ test("index and children are there by digest after a restart, from another insta
   onTestFinished(() => catalog.destroy());
   const rows = await world.tree.catalog.selectFrom("manifest").select(["digest", "mediaType", "bytes"]).execute();
   const variants = createVariants(catalog, createLogger("test", "silent"));
-  const found = await variants.find(digest, (original) => rows.find((row) => row.digest === original));
+  const served = rows.map(({ bytes, ...row }) => ({ ...row, ...pack(bytes) }));
+  const found = await variants.find(digest, (original) => served.find((row) => row.digest === original));
   expect(found && Buffer.from(found.bytes).equals(body)).toBe(true);
 });
 

@@ -55,13 +55,14 @@ export function isRerun(failover: Failover, puller: Puller, snapshot: Snapshot, 
   return children.some((child) => child !== undefined && failover.isRerun(puller, layersOf(child)));
 }
 
-const layers = new WeakMap<ServedManifest, readonly Digest[]>();
+const layers = new WeakMap<Manifest, readonly Digest[]>();
 
 function layersOf(served: ServedManifest): readonly Digest[] {
-  const known = layers.get(served);
+  const manifest = manifestOf(served);
+  const known = layers.get(manifest);
   if (known !== undefined) return known;
-  const found = findLayers(manifestOf(served));
-  layers.set(served, found);
+  const found = findLayers(manifest);
+  layers.set(manifest, found);
   return found;
 }
 

@@ -3,17 +3,17 @@ import type { Catalog } from "@nearlayer/shared/catalog/open";
 import { contentPages, readContents } from "@nearlayer/shared/catalog/served";
 import type { Digest } from "@nearlayer/shared/digest";
 import type { BlobTable } from "./blob-table.ts";
-import { keepTogether } from "./slab.ts";
+import { type Packed, pack } from "./packed.ts";
 import { manifestOf, type ServedManifest } from "./snapshot.ts";
 
 /** Configurations by digest; snapshots share them as they share manifests. */
-export type Contents = Map<Digest, Uint8Array>;
+export type Contents = Map<Digest, Packed>;
 
 /** All configurations that are kept. */
 export async function readAllContents(catalog: Catalog): Promise<Contents> {
   const contents: Contents = new Map();
   for await (const rows of contentPages(catalog)) {
-    for (const { digest, content } of rows) contents.set(digest, keepTogether(content));
+    for (const { digest, content } of rows) contents.set(digest, pack(content));
     await yieldToOthers();
   }
   return contents;
@@ -31,7 +31,7 @@ export async function addContents(
     if (manifest.kind === "image" && !contents.has(manifest.config.digest)) missing.add(manifest.config.digest);
   }
   for await (const rows of readContents(catalog, [...missing])) {
-    for (const { digest, content } of rows) contents.set(digest, keepTogether(content));
+    for (const { digest, content } of rows) contents.set(digest, pack(content));
     await yieldToOthers();
   }
 }

@@ -3,7 +3,7 @@ import type { Catalog } from "@nearlayer/shared/catalog/open";
 import { memberPages, readManifests, tagPages } from "@nearlayer/shared/catalog/served";
 import type { Digest } from "@nearlayer/shared/digest";
 import { addManifest, changeRepositories, type Manifests, type Repositories } from "./images.ts";
-import { keepTogether } from "./slab.ts";
+import { pack } from "./packed.ts";
 import type { ServedManifest } from "./snapshot.ts";
 
 /** Repositories and manifests, and which of these were read now. */
@@ -64,7 +64,7 @@ async function readFresh(catalog: Catalog, missing: ReadonlyMap<Digest, Digest>)
       fresh.push({
         digest: missing.get(digest) ?? digest,
         mediaType,
-        bytes: keepTogether(bytes),
+        ...pack(bytes),
         ...(artifactType === null ? {} : { artifactType }),
         ...(subject === null ? {} : { subject }),
         ...(annotations === null ? {} : { annotations: JSON.parse(annotations) as Record<string, string> }),

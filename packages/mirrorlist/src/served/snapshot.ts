@@ -2,16 +2,17 @@ import type { Digest } from "@nearlayer/shared/digest";
 import { type Manifest, parseManifest } from "@nearlayer/shared/manifest";
 import type { Platform } from "@nearlayer/shared/platform";
 import type { Tag } from "@nearlayer/shared/reference";
+import { createLru } from "../lru.ts";
 import { createBlobTable } from "./blob-table.ts";
 import type { Manifests, Repositories } from "./images.ts";
 import { type LayeredBlobs, layered } from "./layered-blobs.ts";
+import { type Packed, unpack } from "./packed.ts";
 import type { Contents } from "./read-contents.ts";
 
-/** A manifest with the exact bytes that its digest names. */
-export interface ServedManifest {
+/** A manifest, packed: `bytesOf` gives the exact bytes that its digest names. */
+export interface ServedManifest extends Packed {
   readonly digest: Digest;
   readonly mediaType: string;
-  readonly bytes: Uint8Array;
   readonly artifactType?: string;
   /** What it refers to, when it is a signature, an attestation and the like. */
   readonly subject?: Digest;
@@ -60,13 +61,21 @@ export function findManifest(
   return repository.manifests.has(reference.digest) ? snapshot.manifests.get(reference.digest) : undefined;
 }
 
-const parsed = new WeakMap<ServedManifest, Manifest>();
+/** The exact bytes of a manifest. They must not be changed. */
+export const bytesOf = (served: ServedManifest): Uint8Array => unpack(served);
 
-/** What the bytes say; read once. The catalog holds only what could be read before. */
+/** How many bytes of manifests are remembered as they were read, which takes about twice as much memory. */
+const PARSED_BYTES = 4 * 1024 * 1024;
+const parsed = createLru<ServedManifest, { readonly manifest: Manifest; readonly size: number }>(
+  PARSED_BYTES,
+  ({ size }) => size,
+);
+
+/** What the bytes say, remembered for what is asked for often. The catalog holds only what could be read before. */
 export function manifestOf(served: ServedManifest): Manifest {
   const known = parsed.get(served);
-  if (known !== undefined) return known;
-  const manifest = parseManifest(served.bytes);
-  parsed.set(served, manifest);
+  if (known !== undefined) return known.manifest;
+  const manifest = parseManifest(bytesOf(served));
+  parsed.set(served, { manifest, size: served.size });
   return manifest;
 }

@@ -1,10 +1,11 @@
 import { digestOf } from "@nearlayer/shared/digest";
 import { expect, test } from "vitest";
+import { pack } from "../served/packed.ts";
 import { boundedVariants } from "./bounded.ts";
 import type { Variants } from "./variants.ts";
 
 const NEVER = () => new Promise<undefined>(() => undefined);
-const ORIGINAL = { digest: digestOf("x"), mediaType: "x", bytes: new Uint8Array() };
+const ORIGINAL = { digest: digestOf("x"), mediaType: "x", ...pack(new Uint8Array()) };
 
 test("a catalog that hangs: what would be made is left, what is asked for is not denied", async () => {
   const hanging = boundedVariants({ remembered: () => undefined, make: NEVER, find: NEVER } as Variants, 20);

@@ -1,6 +1,7 @@
 import type { Descriptor } from "@nearlayer/shared/descriptor";
 import type { Digest } from "@nearlayer/shared/digest";
 import type { ImageManifest } from "@nearlayer/shared/manifest";
+import { unpack } from "../../served/packed.ts";
 import {
   findManifest,
   manifestOf,
@@ -35,7 +36,7 @@ const MAX_BYTES = 512 * 1024;
 
 /** Cost: what is not known yet of the manifests is parsed, a twentieth of a millisecond for most of them. */
 export function factsOf(snapshot: Snapshot, repository: ServedRepository, served: ServedManifest): TagFacts {
-  const manifest = served.bytes.length > MAX_BYTES ? undefined : manifestOf(served);
+  const manifest = served.size > MAX_BYTES ? undefined : manifestOf(served);
   if (manifest === undefined || manifest.kind === "image") {
     const image = imageFacts(snapshot, served, manifest);
     return { served, isIndex: false, images: [image], attestations: 0, omitted: 0 };
@@ -44,7 +45,7 @@ export function factsOf(snapshot: Snapshot, repository: ServedRepository, served
   const images = entries.slice(0, MAX_IMAGES).map((entry): ImageFacts => {
     const platform = platformText(entry.platform);
     const child = findManifest(snapshot, repository, entry);
-    if (child === undefined || child.bytes.length > MAX_BYTES) return { platform, digest: entry.digest };
+    if (child === undefined || child.size > MAX_BYTES) return { platform, digest: entry.digest };
     const parsed = manifestOf(child);
     if (parsed.kind === "index") return { platform, digest: entry.digest };
     const facts = imageFacts(snapshot, child, parsed);
@@ -98,9 +99,9 @@ const shown = new WeakMap<ImageManifest, ShownConfig>();
 export function configOf({ contents }: Pick<Snapshot, "contents">, manifest: ImageManifest): ShownConfig | undefined {
   const known = shown.get(manifest);
   if (known !== undefined) return known;
-  const bytes = contents.get(manifest.config.digest);
-  if (bytes === undefined || bytes.length > MAX_CONFIG) return undefined;
-  const config = readConfig(bytes);
+  const content = contents.get(manifest.config.digest);
+  if (content === undefined || content.size > MAX_CONFIG) return undefined;
+  const config = readConfig(unpack(content));
   if (config !== undefined) shown.set(manifest, config);
   return config;
 }
