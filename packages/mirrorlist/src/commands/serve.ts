@@ -3,7 +3,7 @@ import type { Config } from "@nearlayer/shared/config/schema";
 import { isNearlayerError } from "@nearlayer/shared/errors";
 import { createServerLog, type Logger } from "@nearlayer/shared/log";
 import { planReload } from "../reload.ts";
-import { keepMemorySmall, keepRequestsYoung } from "../server/collector.ts";
+import { keepRequestsYoung } from "../server/collector.ts";
 import { type Listeners, openListeners } from "../server/listeners.ts";
 import { type Service, startService } from "../service.ts";
 
@@ -29,7 +29,6 @@ export function summarizeServing({ http, https, metrics }: Serving): string {
  */
 export async function serve(load: () => Config, onListening: (serving: Serving) => void): Promise<void> {
   keepRequestsYoung();
-  keepMemorySmall();
   const hangups = countHangups();
   let config = load();
   await serveBy();

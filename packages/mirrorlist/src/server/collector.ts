@@ -1,3 +1,4 @@
+import { PerformanceObserver } from "node:perf_hooks";
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
 /**
@@ -12,21 +13,22 @@ export function keepRequestsYoung(): void {
 
 /** By how much garbage may make the old generation larger than what is alive, in percent. V8 allows up to 300. */
 const GROWING_PERCENT = 30;
-/** From which size on the young generation, both halves together, does not grow any more. V8 goes up to 128 MB. */
-const YOUNG_BYTES = 16 * 1024 * 1024;
-const EVERY_MS = 100;
+/** How large the young generation becomes, both halves together. V8 goes up to 128 MB. */
+const YOUNG_BYTES = 32 * 1024 * 1024;
 
 /**
  * Keeps the memory close to what is in use. The old generation is collected before there is as much garbage again as
- * there is alive. The young one stops growing at 64 MB, as a rule: its largest size is a flag of the start
- * (`--max-semi-space-size`), but whether it grows is asked each time, and it may do so twice before it is seen here.
+ * there is alive. The largest size of the young one is a flag of the start (`--max-semi-space-size`), and programs are
+ * started without flags; but by how much it grows is asked each time that it does. So it may not, but for collections
+ * that have been seen here to leave it small. To be called before much is loaded, which leaves no time to see them.
  */
 export function keepMemorySmall(): void {
   setFlagsFromString(`--heap-growing-percent=${GROWING_PERCENT}`);
-  const timer = setInterval(() => {
+  growYoungBy(1);
+  new PerformanceObserver(() => {
     const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
-    if ((young?.space_size ?? 0) < YOUNG_BYTES) return;
-    setFlagsFromString("--semi-space-growth-factor=1");
-    clearInterval(timer);
-  }, EVERY_MS).unref();
+    growYoungBy((young?.space_size ?? 0) < YOUNG_BYTES ? 2 : 1);
+  }).observe({ entryTypes: ["gc"] });
 }
+
+const growYoungBy = (factor: number) => setFlagsFromString(`--semi-space-growth-factor=${factor}`);
