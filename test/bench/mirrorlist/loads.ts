@@ -1,4 +1,4 @@
-import { imageOf } from "./catalog.ts";
+import { imageOf, LAYERS } from "./catalog.ts";
 import type { Load, Wrk } from "./wrk.ts";
 
 type Target = Pick<Load, "url" | "pid">;
@@ -18,6 +18,14 @@ export function blobLoad({ url, pid }: Target, images: number): Load {
 export function manifestLoad({ url, pid }: Target, images: number): Load {
   const paths = chosen(images).map(({ repository, tag }) => `/v2/${repository}/manifests/${tag}`);
   return { url, pid, paths, agent: "libpod/5.0.0" };
+}
+
+/** All manifests of a catalog, and a layer of each: what nobody has asked for lately. */
+export function allLoads({ url, pid }: Target, images: number): Load[] {
+  const all = Array.from({ length: images }, (_, index) => imageOf(index));
+  const manifests = all.map(({ repository, tag }) => `/v2/${repository}/manifests/${tag}`);
+  const layers = all.map((image, index) => `/v2/${image.repository}/blobs/${image.layers[index % LAYERS]}`);
+  return [manifests, layers].map((paths) => ({ url, pid, paths }));
 }
 
 function chosen(images: number) {

@@ -3,7 +3,7 @@ import type { Config } from "@nearlayer/shared/config/schema";
 import { isNearlayerError } from "@nearlayer/shared/errors";
 import { createServerLog, type Logger } from "@nearlayer/shared/log";
 import { planReload } from "../reload.ts";
-import { keepRequestsYoung } from "../server/collector.ts";
+import { keepRequestsYoung, makeRoomForRequests } from "../server/collector.ts";
 import { type Listeners, openListeners } from "../server/listeners.ts";
 import { type Service, startService } from "../service.ts";
 
@@ -42,6 +42,7 @@ export async function serve(load: () => Config, onListening: (serving: Serving) 
     const stopped = untilSignal();
     const revision = service.deps.snapshot().revision;
     log.info({ ...listeners.serving, mirrors: config.mirrors.length, revision }, "listening");
+    makeRoomForRequests();
     onListening(listeners.serving);
     hangups.handle(async () => {
       config = await reload(load, config, service, listeners, log);
