@@ -8,15 +8,17 @@ export interface Tally<Row> {
 }
 
 function createTally<Row extends { mirror: string; hour: string }>(sum: (a: Row, b: Row) => Row): Tally<Row> {
-  let rows = new Map<string, Row>();
+  /** By mirror and hour. */
+  let rows = new Map<string, Map<string, Row>>();
   return {
     add(row) {
-      const key = `${row.mirror} ${row.hour}`;
-      const known = rows.get(key);
-      rows.set(key, known === undefined ? row : sum(known, row));
+      const ofMirror = rows.get(row.mirror) ?? new Map<string, Row>();
+      if (ofMirror.size === 0) rows.set(row.mirror, ofMirror);
+      const known = ofMirror.get(row.hour);
+      ofMirror.set(row.hour, known === undefined ? row : sum(known, row));
     },
     take() {
-      const taken = [...rows.values()];
+      const taken = [...rows.values()].flatMap((ofMirror) => [...ofMirror.values()]);
       rows = new Map();
       return taken;
     },

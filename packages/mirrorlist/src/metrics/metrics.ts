@@ -36,14 +36,11 @@ export function createMetrics({ ofProcess = false } = {}): Metrics {
   if (ofProcess) collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 10 });
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter({ name: `nearlayer_${name}`, help, labelNames, registers: [registry] });
-  const tallied = <L extends string>(name: string, help: string, labelNames: readonly [L, L]) =>
-    createTallied({ name: `nearlayer_${name}`, help, labelNames, registers: [registry] }, (key) => {
-      const [first = "", second = ""] = key.split(" ");
-      return { [labelNames[0]]: first, [labelNames[1]]: second } as Record<L, string>;
-    });
+  const tallied = <L extends string>(name: string, help: string, labelNames: readonly [L] | readonly [L, L]) =>
+    createTallied({ name: `nearlayer_${name}`, help, labelNames, registers: [registry] });
   const requests = tallied("requests_total", "Answers by what was asked and their status.", ["kind", "status"]);
   const aborted = counter("requests_aborted_total", "Answers that the client did not wait for.", ["kind"]);
-  const manifests = counter("manifests_total", "Manifests by how they were delivered.", ["delivery"]);
+  const manifests = tallied("manifests_total", "Manifests by how they were delivered.", ["delivery"]);
   const redirects = tallied("redirects_total", "Layers by the mirror and its rank.", ["mirror", "rank"]);
   const origin = counter("origin_answers_total", "Layers for which no mirror was named, by the reason.", ["reason"]);
   const originBytes = counter("origin_bytes_total", "Bytes of layers that were read for clients here.");
@@ -63,12 +60,12 @@ export function createMetrics({ ofProcess = false } = {}): Metrics {
     registry,
     answered({ entry, status, seconds, isAborted }) {
       const { kind, delivery, mirror, rank = "", failover, originBytes: bytes } = entry;
-      requests.of(`${kind} ${status}`).add();
+      requests.count(kind, status);
       durations.observe(kind, seconds);
       if (isAborted) aborted.inc({ kind });
-      if (delivery !== undefined) manifests.inc({ delivery });
+      if (delivery !== undefined) manifests.count(delivery);
       if (mirror === "origin") origin.inc({ reason: rank });
-      else if (mirror !== undefined) redirects.of(`${mirror} ${rank.startsWith("netblock") ? "netblock" : rank}`).add();
+      else if (mirror !== undefined) redirects.count(mirror, rank.startsWith("netblock") ? "netblock" : rank);
       if (failover !== undefined) failovers.inc();
       if (bytes?.() !== undefined) originBytes.inc(bytes());
     },

@@ -5,48 +5,38 @@ import { Counter, type CounterConfiguration, type Metric, type Registry } from "
  * as long as a good part of an answer.
  */
 export interface Tally {
-  add(count?: number): void;
+  /** Counts one more with these values of the labels. */
+  count(first: string, second?: string | number): void;
 }
 
-/** A counter and, by a key that stands for its labels, tallies of it. */
+/** A counter with one or two labels, and the tally of it. */
 export function createTallied<L extends string>(
-  config: CounterConfiguration<L>,
-  labelsOf: (key: string) => Record<L, string>,
-): { readonly counter: Counter<L>; of(key: string): Tally } {
-  const tallies = new Map<string, Tally & { take(): number }>();
+  config: CounterConfiguration<L> & { readonly labelNames: readonly [L] | readonly [L, L] },
+): Tally & { readonly counter: Counter<L> } {
+  // One in the other: of the two in one text, the hash would have to be found each time.
+  const counts = new Map<string, Map<string | number, number>>();
+  const [firstName, secondName] = config.labelNames;
   const counter = new Counter<L>({
     ...config,
     collect() {
-      for (const [key, tally] of tallies) {
-        const count = tally.take();
-        // What nobody has counted since the last time may be of a mirror that is gone.
-        if (count > 0) this.inc(labelsOf(key), count);
-        else tallies.delete(key);
+      for (const [first, ofFirst] of counts) {
+        for (const [second, count] of ofFirst) {
+          const labels = { [firstName]: first, ...(secondName && { [secondName]: second }) };
+          this.inc(labels as Record<L, string | number>, count);
+        }
       }
+      counts.clear();
     },
   });
   return {
     counter,
-    of(key) {
-      const known = tallies.get(key);
-      if (known !== undefined) return known;
-      const tally = createCount();
-      tallies.set(key, tally);
-      return tally;
-    },
-  };
-}
-
-function createCount() {
-  let count = 0;
-  return {
-    add(more = 1) {
-      count += more;
-    },
-    take() {
-      const taken = count;
-      count = 0;
-      return taken;
+    count(first, second = "") {
+      let ofFirst = counts.get(first);
+      if (ofFirst === undefined) {
+        ofFirst = new Map();
+        counts.set(first, ofFirst);
+      }
+      ofFirst.set(second, (ofFirst.get(second) ?? 0) + 1);
     },
   };
 }

@@ -29,8 +29,10 @@ export function rankOrder(rank: Rank): number {
   }
 }
 
+const BANDS = BAND_LIMITS_KM.map((km) => `distance/${km}`);
+
 /** The rank in one word, for headers, logs and tables; a band by the km at which it ends. */
 export function rankName(rank: Rank): string {
   if (rank.kind === "netblock") return `netblock/${rank.bits}`;
-  return rank.kind === "distance" ? `distance/${BAND_LIMITS_KM[rank.band] ?? "far"}` : rank.kind;
+  return rank.kind === "distance" ? (BANDS[rank.band] ?? "distance/far") : rank.kind;
 }

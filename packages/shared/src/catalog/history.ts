@@ -21,7 +21,14 @@ export interface HourOfRedirects {
 }
 
 /** The hour that a time (epoch ms) is in. */
-export const hourOf = (ms: number): string => isoOf(ms - (ms % 3_600_000));
+export function hourOf(ms: number): string {
+  const start = ms - (ms % 3_600_000);
+  if (start !== newest.start) newest = { start, text: isoOf(start) };
+  return newest.text;
+}
+
+/** The hour that was asked for last: each redirect is counted in one. */
+let newest = { start: Number.NaN, text: "" };
 
 /** As part of a transaction: adds to the figures that other instances have written. */
 export async function addProbeHours(transaction: Catalog, hours: readonly HourOfProbes[]): Promise<void> {
