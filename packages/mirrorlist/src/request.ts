@@ -23,7 +23,7 @@ const SHA512 = /^sha512:[0-9a-f]{128}$/;
 /** The path of a request line's target, as it was sent: no query, no decoding, no `..` resolved. */
 export function rawPath(target: string): string {
   // The absolute form (RFC 9112, 3.2.2) is what a client sends that thinks it talks to a proxy.
-  const path = /^https?:\/\//i.test(target) ? target.replace(/^https?:\/\/[^/?]*/i, "") : target;
+  const path = target.startsWith("/") ? target : target.replace(/^https?:\/\/[^/?]*/i, "");
   const query = path.indexOf("?");
   return query < 0 ? path : path.slice(0, query);
 }
@@ -39,18 +39,27 @@ export function parseRequest(method: string, path: string): Asked {
   }
   if (path.length > MAX_PATH) return specError("NAME_INVALID", "the path is too long", path);
   if (path === "/v2" || path === "/v2/") return { kind: "version" };
-  const segments = decodeSegments(path.slice("/v2/".length));
+  return parsePlain(path) ?? parseEncoded(path);
+}
+
+/** As nearly all are: nothing in a name, a tag or a digest has to be encoded. Undefined when it is not so simple. */
+function parsePlain(path: string): Asked | undefined {
+  const end = path.lastIndexOf("/");
+  const verb = path.lastIndexOf("/", end - 1);
+  if (verb < PREFIX.length) return undefined;
+  return parseNamed(path.slice(PREFIX.length, verb), path.slice(verb + 1, end), path.slice(end + 1));
+}
+
+const PREFIX = "/v2/";
+
+function parseEncoded(path: string): Asked {
+  const segments = decodeSegments(path.slice(PREFIX.length));
   if (segments === undefined) return specError("NAME_INVALID", "the path is not well-formed", path);
   return parseSegments(segments, path);
 }
 
-/** What names, tags and digests are made of. */
-const PLAIN = /^[\w./:-]*$/;
-
 /** Each segment decoded by itself, or undefined when the encoding is broken or hides a slash or a control character. */
 function decodeSegments(path: string): string[] | undefined {
-  // As nearly all are: what follows would let it pass as it is.
-  if (PLAIN.test(path)) return path.split("/");
   const segments: string[] = [];
   for (const raw of path.split("/")) {
     let segment = raw;
@@ -69,8 +78,10 @@ function decodeSegments(path: string): string[] | undefined {
 function parseSegments(segments: readonly string[], path: string): Asked {
   if (segments.length === 1 && segments[0] === "_catalog") return { kind: "catalog" };
   const last = segments.at(-1) ?? "";
-  const verb = segments.at(-2);
+  const verb = segments.at(-2) ?? "";
   const name = segments.slice(0, -2).join("/");
+  const named = parseNamed(name, verb, last);
+  if (named !== undefined) return named;
   const isKnown =
     verb === "manifests" || verb === "blobs" || verb === "referrers" || (verb === "tags" && last === "list");
   if (!isKnown) {
@@ -79,16 +90,30 @@ function parseSegments(segments: readonly string[], path: string): Asked {
       : specError("UNSUPPORTED", "nothing is answered under this path", path, 404);
   }
   if (!isRepository(name)) return specError("NAME_INVALID", "not a repository name", name);
-  if (verb === "tags") return { kind: "tags", repository: name };
-  if (verb === "manifests") return parseManifestReference(name, last);
-  if (isDigest(last)) return { kind: verb === "blobs" ? "blob" : "referrers", repository: name, digest: last };
+  if (verb === "manifests") return refuseReference(last);
   if (SHA512.test(last)) return specError("BLOB_UNKNOWN", "no blob has a digest of this algorithm here", last);
   return specError("DIGEST_INVALID", "not a sha256 digest", last);
 }
 
-function parseManifestReference(repository: Repository, reference: string): Asked {
-  if (isDigest(reference)) return { kind: "manifest", repository, reference: { digest: reference } };
-  if (isTag(reference)) return { kind: "manifest", repository, reference: { tag: reference } };
+/** What is asked of a repository, or undefined when one of the three parts is not as it should be. */
+function parseNamed(repository: string, verb: string, last: string): Asked | undefined {
+  if (!isRepository(repository)) return undefined;
+  switch (verb) {
+    case "blobs":
+      return isDigest(last) ? { kind: "blob", repository, digest: last } : undefined;
+    case "manifests":
+      if (isDigest(last)) return { kind: "manifest", repository, reference: { digest: last } };
+      return isTag(last) ? { kind: "manifest", repository, reference: { tag: last } } : undefined;
+    case "referrers":
+      return isDigest(last) ? { kind: "referrers", repository, digest: last } : undefined;
+    case "tags":
+      return last === "list" ? { kind: "tags", repository } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function refuseReference(reference: string): SpecError {
   if (SHA512.test(reference))
     return specError("MANIFEST_UNKNOWN", "no manifest has a digest of this algorithm here", reference);
   if (reference.includes(":")) return specError("DIGEST_INVALID", "not a sha256 digest", reference);

@@ -19,16 +19,21 @@ import { sendFromTree } from "./origin.ts";
 const OCTETS = "application/octet-stream";
 const [AFTER, MIRRORS] = AFTER_MIRRORS.split("=") as [string, string];
 
+/** A blob that is asked for, and what the snapshot has of it. */
+interface BlobRequest {
+  readonly snapshot: Snapshot;
+  readonly repository: Repository;
+  readonly digest: Digest;
+  readonly blob: ServedBlob | undefined;
+}
+
 /** A blob: its head and the small ones from here, a layer by a redirect to a mirror or, last, from the origin. */
 export function answerBlob(
   ctx: Ctx,
   context: Context,
-  snapshot: Snapshot,
-  repository: Repository,
-  digest: Digest,
+  { snapshot, repository, digest, blob }: BlobRequest,
 ): Ready<void> {
   ctx.state.entry.reference = digest;
-  const blob = snapshot.blobs.get(digest);
   const content = snapshot.contents.get(digest);
   if (blob === undefined) sendError(ctx, specError("BLOB_UNKNOWN", "no such blob here", digest));
   else if (content !== undefined) sendBytes(ctx, digest, OCTETS, unpack(content));

@@ -14,7 +14,7 @@ export interface Ctx {
   body: unknown;
   /** Of a body that is a stream. */
   length: number | undefined;
-  /** A header of the request, or an empty text. */
+  /** A header of the request, or an empty text. `name` is in lower case. */
   get(name: string): string;
   set(name: string, value: string): void;
   remove(name: string): void;
@@ -40,20 +40,26 @@ export class Exchange implements Ctx {
   }
 
   get(name: string): string {
-    const value = this.req.headers[name.toLowerCase()];
+    const value = this.req.headers[name];
     return typeof value === "string" ? value : (value?.join(", ") ?? "");
   }
 
   /** `name` must be written as it is everywhere else. */
   set(name: string, value: string | number): void {
-    const at = this.#headers.indexOf(name);
+    const at = this.#find(name);
     if (at < 0) this.#headers.push(name, value);
     else this.#headers[at + 1] = value;
   }
 
   remove(name: string): void {
-    const at = this.#headers.indexOf(name);
+    const at = this.#find(name);
     if (at >= 0) this.#headers.splice(at, 2);
+  }
+
+  #find(name: string): number {
+    const headers = this.#headers;
+    for (let at = 0; at < headers.length; at += 2) if (headers[at] === name) return at;
+    return -1;
   }
 
   /** Sends the answer, a moment later; one that is a stream is waited for, and rejects when it broke off. */
@@ -61,7 +67,7 @@ export class Exchange implements Ctx {
     const { body, status } = this;
     if (body instanceof Readable) return this.#stream(body);
     if (body instanceof Uint8Array) this.set("Content-Length", body.length);
-    else if (status !== 304 && !this.#headers.includes("Content-Length")) this.set("Content-Length", 0);
+    else if (status !== 304 && this.#find("Content-Length") < 0) this.set("Content-Length", 0);
     this.#res.writeHead(status, this.#headers);
     endTogether(this.#res, this.method === "HEAD" || status === 304 ? null : body);
     return undefined;

@@ -5,62 +5,50 @@ import { type Puller, pullerOf } from "../pull/failover.ts";
 import { isRerun, noteOriginal, noteVariant } from "../pull/note-manifest.ts";
 import { type Ready, whenReady } from "../ready.ts";
 import type { ManifestReference } from "../request.ts";
-import {
-  bytesOf,
-  findManifest,
-  type ServedManifest,
-  type ServedRepository,
-  type Snapshot,
-} from "../served/snapshot.ts";
+import { bytesOf, type ServedManifest, type ServedRepository, type Snapshot } from "../served/snapshot.ts";
 import { specError } from "../spec-error.ts";
 import type { Variant } from "../variants/variants.ts";
 import { writeUrls } from "../variants/write-urls.ts";
 import { type Ctx, queryOf, sendBytes, sendError } from "./answers.ts";
 import type { Context } from "./deps.ts";
 
-/** What a manifest is looked for in, and who asks. */
+/** A manifest that is asked for, what it is looked for in, and what there is. */
 interface ManifestRequest {
   readonly snapshot: Snapshot;
   readonly name: Repository;
   readonly repository: ServedRepository;
-  readonly puller: Puller;
+  readonly reference: ManifestReference;
+  readonly manifest: ServedManifest | undefined;
 }
 
 /** A manifest by tag or digest: the exact bytes, or, by tag and for clients that gain from it, a variant with urls. */
-export function answerManifest(
-  ctx: Ctx,
-  context: Context,
-  snapshot: Snapshot,
-  name: Repository,
-  repository: ServedRepository,
-  reference: ManifestReference,
-): Ready<void> {
+export function answerManifest(ctx: Ctx, context: Context, request: ManifestRequest): Ready<void> {
   const { entry, client } = ctx.state;
-  const request = { snapshot, name, repository, puller: pullerOf(client, ctx.get("user-agent"), name) };
+  const { snapshot, repository, reference, manifest } = request;
+  const puller = pullerOf(client, ctx.get("user-agent"), request.name);
   entry.reference = "tag" in reference ? reference.tag : reference.digest;
-  const manifest = findManifest(snapshot, repository, reference);
   if (manifest === undefined) {
     const found = "digest" in reference ? findVariant(context, snapshot, repository, reference) : undefined;
     return whenReady(found, (variant) => {
-      if (variant !== undefined) giveVariant(ctx, context, request, variant);
+      if (variant !== undefined) giveVariant(ctx, context, snapshot, puller, variant);
       else sendError(ctx, specError("MANIFEST_UNKNOWN", "no such manifest", entry.reference));
     });
   }
-  const written = "tag" in reference ? urlsFor(ctx, context, request, manifest) : undefined;
+  const written = "tag" in reference ? urlsFor(ctx, context, request, puller, manifest) : undefined;
   return whenReady(written, (variant) => {
-    if (variant !== undefined) giveVariant(ctx, context, request, variant);
-    else giveOriginal(ctx, context, request, manifest);
+    if (variant !== undefined) giveVariant(ctx, context, snapshot, puller, variant);
+    else giveOriginal(ctx, context, puller, manifest);
   });
 }
 
 /** A HEAD begins no pull. */
-function giveOriginal(ctx: Ctx, { failover }: Context, { puller }: ManifestRequest, manifest: ServedManifest): void {
+function giveOriginal(ctx: Ctx, { failover }: Context, puller: Puller, manifest: ServedManifest): void {
   if (ctx.method === "GET") noteOriginal(failover, puller, manifest);
   ctx.state.entry.delivery = "original";
   sendBytes(ctx, manifest.digest, manifest.mediaType, bytesOf(manifest));
 }
 
-function giveVariant(ctx: Ctx, { failover }: Context, { puller, snapshot }: ManifestRequest, variant: Variant): void {
+function giveVariant(ctx: Ctx, { failover }: Context, snapshot: Snapshot, puller: Puller, variant: Variant): void {
   if (ctx.method === "GET") noteVariant(failover, puller, snapshot, variant);
   const { digest, original, mediaType, bytes } = variant;
   ctx.state.entry.delivery = "urls";
@@ -83,7 +71,8 @@ function findVariant(
 function urlsFor(
   ctx: Ctx,
   context: Context,
-  { snapshot, name, repository, puller }: ManifestRequest,
+  { snapshot, name, repository }: ManifestRequest,
+  puller: Puller,
   manifest: ServedManifest,
 ): Ready<Variant | undefined> {
   const { delivery, why } = chooseDelivery({

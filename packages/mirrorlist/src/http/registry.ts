@@ -23,18 +23,25 @@ export function answerRegistry(ctx: Ctx, context: Context, path: string): Ready<
   if (asked.kind === "error") sendError(ctx, asked);
   else if (asked.kind === "version") sendJson(ctx, {});
   else if (asked.kind === "catalog") answerCatalog(ctx, snapshot);
-  // Another instance may have told the client of what has not come here yet.
-  else if (isKnown(snapshot, asked)) return answerFrom(ctx, context, snapshot, asked);
-  else return context.newest().then((newest) => answerFrom(ctx, context, newest, asked));
+  else return answerFrom(ctx, context, snapshot, asked, false);
   return undefined;
 }
 
 type AskedOfRepository = Extract<Asked, { readonly repository: unknown }>;
 
-function answerFrom(ctx: Ctx, context: Context, snapshot: Snapshot, asked: AskedOfRepository): Ready<void> {
-  ctx.state.entry.repository = asked.repository;
+function answerFrom(
+  ctx: Ctx,
+  context: Context,
+  snapshot: Snapshot,
+  asked: AskedOfRepository,
+  isNewest: boolean,
+): Ready<void> {
   const repository = snapshot.repositories.get(asked.repository);
+  // Another instance may have told the client of what has not come here yet. A variant is in no snapshot.
+  const askNewest = () => context.newest().then((newest) => answerFrom(ctx, context, newest, asked, true));
+  ctx.state.entry.repository = asked.repository;
   if (repository === undefined) {
+    if (!isNewest) return askNewest();
     sendError(ctx, specError("NAME_UNKNOWN", "no such repository here", asked.repository));
     return undefined;
   }
@@ -45,17 +52,16 @@ function answerFrom(ctx: Ctx, context: Context, snapshot: Snapshot, asked: Asked
     case "referrers":
       answerReferrers(ctx, snapshot, repository, asked.digest);
       return undefined;
-    case "manifest":
-      return answerManifest(ctx, context, snapshot, asked.repository, repository, asked.reference);
-    case "blob":
-      return answerBlob(ctx, context, snapshot, asked.repository, asked.digest);
+    case "manifest": {
+      const { reference } = asked;
+      const manifest = findManifest(snapshot, repository, reference);
+      if (manifest === undefined && !isNewest) return askNewest();
+      return answerManifest(ctx, context, { snapshot, name: asked.repository, repository, reference, manifest });
+    }
+    case "blob": {
+      const blob = snapshot.blobs.get(asked.digest);
+      if (blob === undefined && !isNewest) return askNewest();
+      return answerBlob(ctx, context, { snapshot, repository: asked.repository, digest: asked.digest, blob });
+    }
   }
-}
-
-/** Is what is named in the snapshot? A variant never is. */
-function isKnown(snapshot: Snapshot, asked: AskedOfRepository): boolean {
-  const repository = snapshot.repositories.get(asked.repository);
-  if (repository === undefined) return false;
-  if (asked.kind === "manifest") return findManifest(snapshot, repository, asked.reference) !== undefined;
-  return asked.kind !== "blob" || snapshot.blobs.get(asked.digest) !== undefined;
 }
