@@ -120,7 +120,7 @@ export async function explain(
   return {
     kind: "explanation",
     image: { repository: reference.repository, reference: text, digest: manifest.digest },
-    client: { ...client, address: address.toString() },
+    client: shown(client),
     delivery: {
       configured: configuredDelivery(config.mirrorlist, reference.repository),
       ...(pinned === undefined ? {} : { pinned }),
@@ -129,6 +129,15 @@ export async function explain(
     layers: explained,
     omittedLayers: Math.max(0, layers.size - maxLayers),
     attributions: geo.attributions,
+  };
+}
+
+function shown({ address, prefix, country, asn, position }: Client): Explanation["client"] {
+  return {
+    ...{ address: address.toString(), prefix },
+    ...(country === undefined ? {} : { country }),
+    ...(asn === undefined ? {} : { asn }),
+    ...(position === undefined ? {} : { position }),
   };
 }
 

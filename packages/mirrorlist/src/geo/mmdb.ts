@@ -5,6 +5,7 @@ import type { Config } from "@nearlayer/shared/config/schema";
 import { messageOf, NearlayerError } from "@nearlayer/shared/errors";
 import maxmind, { type Reader, type Response } from "maxmind";
 import { createLru } from "../lru.ts";
+import { prefixNumber } from "../selection/client.ts";
 import type { Address } from "../selection/netblock.ts";
 import type { Attribution, Geo, Place } from "./geo.ts";
 import { placeOf } from "./record.ts";
@@ -83,12 +84,6 @@ export function createLocate(databases: readonly Database[]): Geo["locate"] {
     if (prefix !== undefined && bits <= 24) known.set(prefix, place);
     return place;
   };
-}
-
-function prefixNumber(address: Address): number | undefined {
-  if (!("octets" in address)) return undefined;
-  const [a = 0, b = 0, c = 0] = address.octets;
-  return (a << 16) | (b << 8) | c;
 }
 
 /** What the databases say together, and how long the prefix is for which they all say it. */

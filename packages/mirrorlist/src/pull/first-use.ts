@@ -105,7 +105,8 @@ export function createFirstUse(look: Look, now: () => number): FirstUse {
 
   function remembered(candidate: Candidate, digest: Digest, size: number): Verdict | undefined {
     const { answeredAt, lostAt, lost } = contactOf(candidate.mirror.url);
-    const lostFor = now() - lostAt;
+    const at = now();
+    const lostFor = at - lostAt;
     if (lost !== undefined && lostFor < SUSPECT_MS) {
       if (lostFor >= UNREACHABLE_MS) lookBeside(candidate, digest, size);
       return { ok: false, reason: lost };
@@ -113,8 +114,8 @@ export function createFirstUse(look: Look, now: () => number): FirstUse {
     const entry = seenOf(candidate, digest);
     // What was seen before the mirror went away says nothing about what came back.
     if (entry === undefined || entry.at < lostAt) return undefined;
-    if (now() - entry.at >= (entry.verdict.ok ? GOOD_MS : BAD_MS)) return undefined;
-    if (entry.verdict.ok && now() - answeredAt >= ALIVE_MS) lookBeside(candidate, digest, size);
+    if (at - entry.at >= (entry.verdict.ok ? GOOD_MS : BAD_MS)) return undefined;
+    if (entry.verdict.ok && at - answeredAt >= ALIVE_MS) lookBeside(candidate, digest, size);
     return entry.verdict;
   }
 

@@ -2,17 +2,27 @@ import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import { centroidOf } from "../geo/centroids.ts";
 import type { Place } from "../geo/geo.ts";
+import { createLru } from "../lru.ts";
 import type { Address } from "./netblock.ts";
 import type { Position } from "./position.ts";
+import { type Seed, seedOf } from "./rendezvous.ts";
 
 /** Who asks, as far as the choice of a mirror depends on it. */
-export interface Client {
+export interface Client extends Neighbours {
   readonly address: Address;
-  /** What its neighbours share: IPv4 /24, IPv6 /48. It stands for the client in hashes and logs. */
+}
+
+/** What clients of one prefix have in common. */
+export interface Neighbours {
+  /** IPv4 /24, IPv6 /48. It stands for the client in hashes and logs. */
   readonly prefix: string;
-  readonly country?: string;
-  readonly asn?: number;
-  readonly position?: Position;
+  /** Of the prefix. */
+  readonly seed: Seed;
+  readonly country: string | undefined;
+  readonly asn: number | undefined;
+  readonly position: Position | undefined;
+  /** Where on earth that is: who has the same text stands in the same country and place. */
+  readonly whereabouts: string;
 }
 
 const IPV6_BITS = 48;
@@ -55,10 +65,32 @@ export function prefixOf(address: Address): string {
   return `${ipaddr.fromByteArray(bytes).toString()}/${IPV6_BITS}`;
 }
 
+/** The neighbours of late, by their IPv4 /24, with the very place that they were made of. */
+const known = createLru<number, { readonly place: Place; readonly neighbours: Neighbours }>(20_000);
+const NOWHERE: Place = {};
+
 /** Where only the country is known, the client is in the middle of it. */
-export function clientOf(address: Address, place: Place = {}): Client {
-  const position = place.position === undefined ? centroidOf(place.country ?? "") : roughly(place.position);
-  return { address, prefix: prefixOf(address), ...place, ...(position === undefined ? {} : { position }) };
+export function clientOf(address: Address, place: Place = NOWHERE): Client {
+  const number = prefixNumber(address);
+  const remembered = number === undefined ? undefined : known.get(number);
+  if (remembered?.place === place) return { ...remembered.neighbours, address };
+  const neighbours = neighboursOf(address, place);
+  if (number !== undefined) known.set(number, { place, neighbours });
+  return { ...neighbours, address };
+}
+
+function neighboursOf(address: Address, { country, asn, position: found }: Place): Neighbours {
+  const prefix = prefixOf(address);
+  const position = found === undefined ? centroidOf(country ?? "") : roughly(found);
+  const whereabouts = `${country} ${position?.latitude} ${position?.longitude}`;
+  return { prefix, seed: seedOf(prefix), country, asn, position, whereabouts };
+}
+
+/** The first three octets of an IPv4 address as a number. */
+export function prefixNumber(address: Address): number | undefined {
+  if (!("octets" in address)) return undefined;
+  const [a = 0, b = 0, c = 0] = address.octets;
+  return (a << 16) | (b << 8) | c;
 }
 
 /** To whole degrees: databases know no better, and clients stand in few enough places to remember what is near. */

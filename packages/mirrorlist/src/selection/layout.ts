@@ -11,9 +11,10 @@ export interface Layout {
   readonly netblocks: NetblockTrie<number>;
   readonly directions: readonly (Direction | undefined)[];
   readonly scores: Scores;
-  readonly asns: ReadonlySet<number>;
-  /** How all mirrors stand to clients of a kind, by its name. */
-  readonly standings: Lru<string, Standing>;
+  /** Those that mirrors are in, numbered from 1 on. */
+  readonly asns: ReadonlyMap<number, number>;
+  /** How all mirrors stand to clients of a place, by what else there is to them: see `standing.ts`. */
+  readonly standings: Lru<string, ReadonlyMap<number, Standing>>;
 }
 
 /** The most numbers that are kept in standings: about 32 MB. */
@@ -44,8 +45,8 @@ function layOut(mirrors: readonly Mirror[]): Layout {
     netblocks: createNetblockTrie(netblocks),
     directions: mirrors.map(({ position }) => position && directionOf(position)),
     scores: scoresOf(mirrors),
-    asns: new Set(mirrors.flatMap(({ asn }) => asn ?? [])),
-    standings: createLru<string, Standing>(REMEMBERED, () => mirrors.length + 20),
+    asns: new Map([...new Set(mirrors.flatMap(({ asn }) => asn ?? []))].map((asn, index) => [asn, index + 1])),
+    standings: createLru<string, ReadonlyMap<number, Standing>>(REMEMBERED, ({ size }) => size * (mirrors.length + 20)),
   };
 }
 

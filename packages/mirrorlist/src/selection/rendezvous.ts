@@ -17,10 +17,12 @@ function mix(word: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** FNV-1a from two starts, mixed. */
-export function seedOf(text: string): Seed {
-  let a = 0x811c9dc5;
-  let b = 0x9747b28c;
+const START: Seed = [0x811c9dc5, 0x9747b28c];
+
+/** FNV-1a from two starts, mixed; or from the seed of what stands before the text, which need not be joined to it. */
+export function seedOf(text: string, before: Seed = START): Seed {
+  let a = before[0];
+  let b = before[1];
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     a = Math.imul(a ^ code, 0x01000193);
@@ -29,9 +31,20 @@ export function seedOf(text: string): Seed {
   return [mix(a), mix(b ^ 0x5bd1e995)];
 }
 
+/** The same of numbers of up to 16 bits. */
+export function seedOfNumbers(numbers: readonly number[]): Seed {
+  let a = START[0];
+  let b = START[1];
+  for (const number of numbers) {
+    a = Math.imul(a ^ number, 0x01000193);
+    b = Math.imul(b ^ number, 0x01000193) ^ (a >>> 7);
+  }
+  return [mix(a), mix(b ^ 0x5bd1e995)];
+}
+
 /** A seed for a digest and something else: the one is as even as a hash as the other. */
-export function seedWithDigest([a, b]: Seed, digest: Digest): Seed {
-  return [(a ^ wordAt(digest, digest.length - 16)) >>> 0, (b ^ wordAt(digest, digest.length - 8)) >>> 0];
+export function seedWithDigest(seed: Seed, digest: Digest): Seed {
+  return [(seed[0] ^ wordAt(digest, digest.length - 16)) >>> 0, (seed[1] ^ wordAt(digest, digest.length - 8)) >>> 0];
 }
 
 /** Eight lower-case hexadecimal digits as a number. */

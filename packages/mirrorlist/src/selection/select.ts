@@ -7,7 +7,7 @@ import { carriedUnder, type Exclusion, type Placement, whyNotCarried } from "./e
 import { type Layout, layoutOf } from "./layout.ts";
 import { enoughFor, firstBand } from "./overflow.ts";
 import type { Rank } from "./rank.ts";
-import { seedOf, uniformOf } from "./rendezvous.ts";
+import { type Seed, seedOf, uniformOf } from "./rendezvous.ts";
 import { type Standing, standingOf, type Tier } from "./standing.ts";
 
 /** Who asks for which blob, and how the equals are told apart. */
@@ -16,7 +16,7 @@ export interface SelectionRequest {
   /** Where the blob is; none while nothing has been published with it. */
   readonly placements: readonly Placement[];
   /** The rendezvous key: the same key has the same order. See `spread.ts`. */
-  readonly spread: string;
+  readonly spread: Seed;
   /** The client came by https and refuses to be sent to http. */
   readonly httpsOnly?: boolean;
   /** What is configured for all; `any` by default. */
@@ -75,12 +75,12 @@ export function nearest(
   return choose(request, standingFor(request, layout), drawFor(request, layout, mirrors, now), count).candidates;
 }
 
-/** What clients have in common who are equally near to all mirrors, as a text; for as long as the mirrors are these. */
-export function standingName(
+/** How a client stands to the mirrors: clients who are equally near to all of them have the same one. */
+export function standingTo(
   request: Pick<SelectionRequest, "client" | "httpsOnly" | "scheme">,
   mirrors: readonly Mirror[],
-) {
-  return standingFor(request, layoutOf(mirrors)).name;
+): Standing {
+  return standingFor(request, layoutOf(mirrors));
 }
 
 function standingFor(
@@ -103,7 +103,7 @@ function drawFor(
   now: number,
 ): Draw<Platform> {
   const eligible = (mirror: Mirror) => carriedUnder(mirror, placements, maxProbeAge, now);
-  return { mirrors, scores, key: seedOf(spread), eligible };
+  return { mirrors, scores, key: spread, eligible };
 }
 
 function choose(

@@ -1,3 +1,4 @@
+import type { Scheme } from "@nearlayer/shared/config/schema";
 import type { Mirror } from "../mirrors/mirror.ts";
 import type { Client } from "./client.ts";
 import { type Asker, type Exclusion, excludeForClient } from "./exclude.ts";
@@ -15,8 +16,8 @@ export interface Tier {
 
 /** How the mirrors stand to a client, whatever it asks for. */
 export interface Standing {
-  /** The same in one layout is the same standing. */
-  readonly name: string;
+  /** No other standing has the same. */
+  readonly number: number;
   /** The nearest first: by netblock, ASN and country, and behind them the bands of distance and the rest. */
   readonly exact: readonly Tier[];
   readonly bands: readonly Tier[];
@@ -29,17 +30,37 @@ export interface Standing {
 /** Clients that are alike in all that counts get the same standing, which is then made once. */
 export function standingOf(layout: Layout, client: Client, asker: Asker): Standing {
   const match = layout.netblocks.longest(client.address);
-  const asn = client.asn !== undefined && layout.asns.has(client.asn) ? client.asn : undefined;
-  const { latitude, longitude } = client.position ?? {};
-  const name = `${match?.id} ${asn} ${asker.country} ${latitude} ${longitude} ${asker.family} ${asker.refusesHttp} ${asker.scheme}`;
-  const known = layout.standings.get(name);
+  const kind = kindOf(layout, client, asker, match);
+  const ofPlace = layout.standings.get(client.whereabouts);
+  const known = ofPlace?.get(kind);
   if (known !== undefined) return known;
-  const standing = { name, ...stand(layout, client, asker, match) };
-  layout.standings.set(name, standing);
+  const standing = { number: made++, ...stand(layout, client, asker, match) };
+  layout.standings.set(client.whereabouts, new Map(ofPlace).set(kind, standing));
   return standing;
 }
 
-function stand(layout: Layout, client: Client, asker: Asker, match: Match<number> | undefined): Omit<Standing, "name"> {
+let made = 0;
+
+/**
+ * What there is to a standing besides the place, as a number: of a new text, the hash would have to be found for each
+ * request.
+ */
+function kindOf({ asns }: Layout, client: Client, asker: Asker, match: Match<number> | undefined): number {
+  const netblock = match === undefined ? 0 : match.id + 1;
+  const asn = client.asn === undefined ? 0 : (asns.get(client.asn) ?? 0);
+  const family = asker.family === "ipv4" ? 0 : 1;
+  const scheme = SCHEMES.indexOf(asker.scheme) * 2 + (asker.refusesHttp ? 1 : 0);
+  return ((netblock * (asns.size + 1) + asn) * 2 + family) * SCHEMES.length * 2 + scheme;
+}
+
+const SCHEMES = ["any", "prefer-https", "https-only"] as const satisfies readonly Scheme[];
+
+function stand(
+  layout: Layout,
+  client: Client,
+  asker: Asker,
+  match: Match<number> | undefined,
+): Omit<Standing, "number"> {
   const bits = bitsByMirror(match);
   const direction = client.position && directionOf(client.position);
   const tiers = new Map<number, { rank: Rank; members: number[] }>();

@@ -4,8 +4,8 @@ import type { Repository } from "@nearlayer/shared/reference";
 import { type LayerPlace, makeIndexRecipe, makeRecipe, type Recipe } from "../delivery/recipe.ts";
 import type { Ready } from "../ready.ts";
 import { momentOf } from "../selection/moment.ts";
-import { standingName } from "../selection/select.ts";
-import { cohortOf } from "../selection/spread.ts";
+import { standingTo } from "../selection/select.ts";
+import { COHORTS, cohortOf } from "../selection/spread.ts";
 import {
   findManifest,
   manifestOf,
@@ -44,8 +44,8 @@ export function writeUrls(deps: WriteUrlsDeps, request: UrlsRequest): Ready<Vari
   const { snapshot, name, served, client, baseUrl } = request;
   const mirrors = deps.network.mirrors();
   const basis = { snapshot, moment: momentOf(mirrors), setbacks: deps.firstUse.setbacks() };
-  const standing = standingName({ client, scheme: deps.config.mirrorlist.scheme }, mirrors);
-  const key = `${served.digest} ${cohortOf(client)} ${standing} ${baseUrl}/${name}`;
+  const standing = standingTo({ client, scheme: deps.config.mirrorlist.scheme }, mirrors);
+  const key = { served, own: `${baseUrl}/${name}`, kin: standing.number * COHORTS + cohortOf(client) };
   const now = deps.now();
   return deps.written.get(basis, key, now) ?? writeNew();
 
