@@ -1,5 +1,6 @@
 import type { Seed } from "../selection/rendezvous.ts";
 import type { Attempts } from "./attempts.ts";
+import { createSeedIndex } from "./seed-index.ts";
 
 /** The attempts of many pullers, by what tells them apart; beyond its size, those that were not used for long go. */
 export interface AttemptTable {
@@ -7,9 +8,8 @@ export interface AttemptTable {
   set(key: Seed, attempts: Attempts): void;
 }
 
-/** What is kept of an entry, in words: the two of its key, five counts, the flags, and where it was sent to. */
-const KEY = 2;
-const FLAGS = KEY + 5;
+/** What is kept of an entry, in words: five counts, the flags, and where it was sent to. */
+const FLAGS = 5;
 const SENT_TO = FLAGS + 1;
 /** More mirrors than that are named to nobody. */
 const MAX_SENT_TO = 8;
@@ -36,30 +36,14 @@ export function createAttemptTable(max: number): AttemptTable {
 }
 
 function createGeneration(capacity: number) {
-  let slots = 16;
-  while (slots < capacity * 2) slots *= 2;
-  const index = new Uint32Array(slots); // entry + 1; 0 is empty
+  const index = createSeedIndex(capacity);
   const words = new Uint32Array(capacity * WORDS);
   /** Two for each entry: `countedUntil` and `keptUntil`. */
   const times = new Float64Array(capacity * 2);
-  let count = 0;
-
-  const find = (seed: Seed): number => {
-    const [a, b] = seed;
-    let slot = a & (slots - 1);
-    for (;;) {
-      const entry = (index[slot] ?? 0) - 1;
-      if (entry < 0 || (words[entry * WORDS] === a && words[entry * WORDS + 1] === b)) return slot;
-      slot = (slot + 1) & (slots - 1);
-    }
-  };
   return {
-    clear() {
-      index.fill(0);
-      count = 0;
-    },
+    clear: index.clear,
     read(seed: Seed, names: Names): Attempts | undefined {
-      const entry = (index[find(seed)] ?? 0) - 1;
+      const entry = index.find(seed);
       if (entry < 0) return undefined;
       const at = entry * WORDS;
       const word = (offset: number) => words[at + offset] ?? 0;
@@ -67,11 +51,11 @@ function createGeneration(capacity: number) {
       const sentTo: string[] = [];
       for (let each = SENT_TO; each < WORDS && word(each) > 0; each += 1) sentTo.push(names.nameOf(word(each)));
       return {
-        announced: word(KEY),
-        pulls: word(KEY + 1),
-        reruns: word(KEY + 2),
-        retries: word(KEY + 3),
-        failed: word(KEY + 4),
+        announced: word(0),
+        pulls: word(1),
+        reruns: word(2),
+        retries: word(3),
+        failed: word(4),
         isCrowd: (flags & 1) !== 0,
         isUnannounced: (flags & 2) !== 0,
         sentTo,
@@ -81,26 +65,19 @@ function createGeneration(capacity: number) {
     },
     /** False when there is no room for another one. */
     write(seed: Seed, attempts: Attempts, names: Names): boolean {
-      const slot = find(seed);
-      let entry = (index[slot] ?? 0) - 1;
-      if (entry < 0) {
-        if (count === capacity) return false;
-        entry = count++;
-        index[slot] = entry + 1;
-      }
+      const entry = index.add(seed);
+      if (entry < 0) return false;
       const at = entry * WORDS;
-      words[at] = seed[0];
-      words[at + 1] = seed[1];
-      words[at + KEY] = attempts.announced;
-      words[at + KEY + 1] = attempts.pulls;
-      words[at + KEY + 2] = attempts.reruns;
-      words[at + KEY + 3] = attempts.retries;
-      words[at + KEY + 4] = attempts.failed;
+      words[at] = attempts.announced;
+      words[at + 1] = attempts.pulls;
+      words[at + 2] = attempts.reruns;
+      words[at + 3] = attempts.retries;
+      words[at + 4] = attempts.failed;
       words[at + FLAGS] = (attempts.isCrowd ? 1 : 0) | (attempts.isUnannounced ? 2 : 0);
-      for (let each = 0; each < MAX_SENT_TO; each += 1) {
-        const name = attempts.sentTo[each];
-        words[at + SENT_TO + each] = name === undefined ? 0 : names.numberOf(name);
-      }
+      const { sentTo } = attempts;
+      const sent = Math.min(sentTo.length, MAX_SENT_TO);
+      for (let each = 0; each < sent; each += 1) words[at + SENT_TO + each] = names.numberOf(sentTo[each] ?? "");
+      if (sent < MAX_SENT_TO) words[at + SENT_TO + sent] = 0;
       times[entry * 2] = attempts.countedUntil;
       times[entry * 2 + 1] = attempts.keptUntil;
       return true;

@@ -55,31 +55,38 @@ export function announce(attempts: Attempts | undefined, now: number): Attempts 
 
 /** The client asks for the blob: `failed` says how many of `sentTo`, from the first on, have failed it. */
 export function ask(attempts: Attempts | undefined, wanted: Wanted, now: number): Attempts {
-  const known = { ...current(attempts, now), countedUntil: now + WINDOW_MS, keptUntil: now + KEPT_MS };
+  const next = { ...current(attempts, now), countedUntil: now + WINDOW_MS, keptUntil: now + KEPT_MS };
   // Several pieces at once are no failures: they go where the first of them went.
-  if (wanted === "piece") return known;
-  const asked = known.pulls + known.reruns + known.retries;
-  const beginsPull = wanted === "whole" && (known.announced > 0 || asked === 0);
-  return beginsPull ? askFirst(known, asked > 0) : askAgain(known, wanted);
+  if (wanted === "piece") return next;
+  const asked = next.pulls + next.reruns + next.retries;
+  if (wanted === "whole" && (next.announced > 0 || asked === 0)) askFirst(next, asked > 0);
+  else askAgain(next, wanted);
+  return next;
 }
 
-function askFirst(known: Attempts, isSoon: boolean): Attempts {
+type Changing = { -readonly [key in keyof Attempts]: Attempts[key] };
+
+function askFirst(next: Changing, isSoon: boolean): void {
   // Two pulls under way at once, or more one after the other than a client makes, are several clients.
-  const isCrowd = known.isCrowd || known.announced > 1 || known.reruns >= MAX_ATTEMPTS;
-  const next = { ...known, announced: Math.max(0, known.announced - 1), isCrowd };
-  if (!isSoon || isCrowd) return { ...next, pulls: known.pulls + 1, failed: 0 };
-  const reruns = known.reruns + 1;
-  return { ...next, reruns, failed: levelOf(reruns + known.retries, known.pulls) };
+  next.isCrowd ||= next.announced > 1 || next.reruns >= MAX_ATTEMPTS;
+  next.announced = Math.max(0, next.announced - 1);
+  const isPull = !isSoon || next.isCrowd;
+  if (isPull) next.pulls += 1;
+  else next.reruns += 1;
+  next.failed = isPull ? 0 : levelOf(next.reruns + next.retries, next.pulls);
 }
 
-function askAgain(known: Attempts, wanted: "whole" | "rest"): Attempts {
-  const begun = known.pulls + known.reruns;
-  const isUnannounced = known.isUnannounced || (begun > 0 && known.retries >= begun * (MAX_ATTEMPTS - 1));
+function askAgain(next: Changing, wanted: "whole" | "rest"): void {
+  const begun = next.pulls + next.reruns;
+  next.isUnannounced ||= begun > 0 && next.retries >= begun * (MAX_ATTEMPTS - 1);
   // Who wants the rest has had the beginning: that is a retry, whoever else asks.
-  if (isUnannounced && wanted === "whole") return { ...known, isUnannounced, pulls: known.pulls + 1, failed: 0 };
-  const retries = known.retries + 1;
-  const failed = known.isCrowd ? levelOf(retries, begun) : levelOf(retries + known.reruns, known.pulls);
-  return { ...known, isUnannounced, retries, failed };
+  if (next.isUnannounced && wanted === "whole") {
+    next.pulls += 1;
+    next.failed = 0;
+    return;
+  }
+  next.retries += 1;
+  next.failed = next.isCrowd ? levelOf(next.retries, begun) : levelOf(next.retries + next.reruns, next.pulls);
 }
 
 /** Shared among the pulls, as who of a crowd has tried what cannot be known. */

@@ -40,12 +40,9 @@ const PATIENCE = { step: 500, total: 2000 };
 /** The best mirror that has not failed this client for this blob, and that has just been seen to have it. */
 export function chooseMirror(deps: ChooseDeps, request: LayerRequest): Ready<Choice> {
   const { puller, digest, wanted } = request;
-  const failed = deps.failover.ask(puller, digest, wanted);
-  const first = failed.times === 0 ? knownFirst(deps, request) : undefined;
-  if (first !== undefined) {
-    deps.failover.sent(puller, digest, first.mirror.url);
-    return { candidate: first, failover: 0 };
-  }
+  const first = knownFirst(deps, request);
+  const failed = deps.failover.ask(puller, digest, wanted, first?.mirror.url);
+  if (first !== undefined && failed.times === 0) return { candidate: first, failover: 0 };
   return chooseAmongMore(deps, request, failed);
 }
 

@@ -1,35 +1,28 @@
-import type { Digest } from "@nearlayer/shared/digest";
 import type { Manifest } from "@nearlayer/shared/manifest";
 import { isForeignLayer } from "@nearlayer/shared/mediatype";
 import { isIndexRecipe } from "../delivery/recipe.ts";
 import { manifestOf, type ServedManifest, type Snapshot } from "../served/snapshot.ts";
 import type { Variant } from "../variants/variants.ts";
 import type { Failover, Puller } from "./failover.ts";
+import type { GivenLayer } from "./gifts.ts";
 
 /** Nobody makes images of so many; the rest is not counted. */
 const MAX_LAYERS = 500;
 
 /** A puller is given a manifest's own bytes: it will ask for each layer once, unless a mirror fails it. */
 export function noteOriginal(failover: Failover, puller: Puller, served: ServedManifest): void {
-  failover.announce(puller, layersOf(served));
+  failover.give(puller, layersOf(served));
 }
 
 /** A puller is given a variant: it will ask the first mirror of each layer, and we shall not see it. */
 export function noteVariant(failover: Failover, puller: Puller, snapshot: Snapshot, variant: Variant): void {
   const original = snapshot.manifests.get(variant.original);
-  if (original === undefined) return;
-  for (const { layer, mirror } of namedIn(variant, original)) failover.named(puller, layer, mirror);
+  if (original !== undefined) failover.give(puller, namedIn(variant, original));
 }
 
-interface Named {
-  readonly layer: Digest;
-  /** The base URL of the mirror that stands first. */
-  readonly mirror: string;
-}
+const named = new WeakMap<Variant, readonly GivenLayer[]>();
 
-const named = new WeakMap<Variant, readonly Named[]>();
-
-function namedIn(variant: Variant, original: ServedManifest): readonly Named[] {
+function namedIn(variant: Variant, original: ServedManifest): readonly GivenLayer[] {
   const known = named.get(variant);
   if (known !== undefined) return known;
   const found = findNamed(variant, manifestOf(original));
@@ -37,7 +30,7 @@ function namedIn(variant: Variant, original: ServedManifest): readonly Named[] {
   return found;
 }
 
-function findNamed({ recipe }: Variant, manifest: Manifest): readonly Named[] {
+function findNamed({ recipe }: Variant, manifest: Manifest): readonly GivenLayer[] {
   // Of an index, a child will be asked for by its digest.
   if (isIndexRecipe(recipe) || manifest.kind !== "image") return [];
   const { places, layers } = recipe;
@@ -55,9 +48,9 @@ export function isRerun(failover: Failover, puller: Puller, snapshot: Snapshot, 
   return children.some((child) => child !== undefined && failover.isRerun(puller, layersOf(child)));
 }
 
-const layers = new WeakMap<Manifest, readonly Digest[]>();
+const layers = new WeakMap<Manifest, readonly GivenLayer[]>();
 
-function layersOf(served: ServedManifest): readonly Digest[] {
+function layersOf(served: ServedManifest): readonly GivenLayer[] {
   const manifest = manifestOf(served);
   const known = layers.get(manifest);
   if (known !== undefined) return known;
@@ -66,10 +59,10 @@ function layersOf(served: ServedManifest): readonly Digest[] {
   return found;
 }
 
-function findLayers(manifest: Manifest): readonly Digest[] {
+function findLayers(manifest: Manifest): readonly GivenLayer[] {
   if (manifest.kind !== "image") return [];
   const own = manifest.layers.slice(0, MAX_LAYERS).filter(({ mediaType }) => !isForeignLayer(mediaType));
-  return own.map(({ digest }) => digest);
+  return own.map(({ digest }) => ({ layer: digest }));
 }
 
 /** A place is a mirror's base URL and a platform. */
