@@ -28,7 +28,7 @@ export interface LoopDelay {
   readonly max: number;
 }
 
-/** More flags of Node for the mirror list, to find out where time goes: `BENCH_NODE_FLAGS="--cpu-prof"`. */
+/** More flags of Node for the mirror list, to find out where time goes: `BENCH_NODE_FLAGS="--perf-prof"`. */
 const FLAGS = process.env.BENCH_NODE_FLAGS?.split(" ") ?? [];
 
 export async function serve(dir: string, made: string, mirrors: readonly BenchMirror[]): Promise<Served> {
