@@ -1,5 +1,6 @@
 import { digestOf } from "@nearlayer/shared/digest";
 import { expect, test } from "vitest";
+import { pack } from "../served/packed.ts";
 import { EMPTY_SNAPSHOT } from "../served/snapshot.ts";
 import type { Variant } from "./variants.ts";
 import { type Basis, createWritten, type WrittenKey } from "./written.ts";
@@ -12,7 +13,7 @@ const VARIANT: Variant = {
 };
 
 const keyOf = (tag: string): WrittenKey => ({
-  served: { digest: digestOf(tag), mediaType: "application/json", bytes },
+  served: { digest: digestOf(tag), mediaType: "application/json", ...pack(bytes) },
   own: "https://registry.example.org/app",
   kin: 7,
 });
