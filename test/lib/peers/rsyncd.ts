@@ -70,7 +70,7 @@ export async function startMaster({ dir, config, options, ...rest }: MasterOptio
   const { username: user, uid } = userInfo();
   const group = (await runOk("id", ["-gn"])).stdout.trim();
   const unprivileged = uid === 0 ? {} : { chroot: false, user, group };
-  const { config: text } = await rsyncdConfig(() => loadConfig(config), { ...here, ...unprivileged, ...options });
+  const { config: text } = await rsyncdConfig(async () => loadConfig(config), { ...here, ...unprivileged, ...options });
   return launch(dir, text, port);
 }
 

@@ -1,4 +1,3 @@
-import { checkConfig, summarizeConfigCheck } from "@nearlayer/shared/config/check";
 import { EXIT } from "@nearlayer/shared/exit";
 import { type Cli, examples } from "./command.ts";
 
@@ -13,7 +12,8 @@ export function registerCheckConfig({ program, show, end }: Cli): void {
         "syncer check-config --json | jq -r '.mistakes[] | \"\\(.line) \\(.key): \\(.reason)\"'",
       ),
     )
-    .action(() => {
+    .action(async () => {
+      const { checkConfig, summarizeConfigCheck } = await import("@nearlayer/shared/config/check");
       const result = checkConfig(program.opts<{ config: string }>().config);
       show(result, summarizeConfigCheck);
       if (!result.ok) end(EXIT.USAGE);

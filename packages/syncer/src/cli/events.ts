@@ -2,20 +2,13 @@ import type { EventRow } from "@nearlayer/shared/catalog/event-list";
 import type { EventState } from "@nearlayer/shared/catalog/events";
 import { NearlayerError } from "@nearlayer/shared/errors";
 import { EXIT } from "@nearlayer/shared/exit";
-import {
-  dropFromJournal,
-  type EventChanges,
-  type EventChoice,
-  type EventList,
-  listJournal,
-  retryEvents,
-  type ShownEvent,
-  showEvent,
-} from "../commands/events.ts";
+import type { EventChanges, EventChoice, EventList, ShownEvent } from "../commands/events.ts";
 import { type Cli, examples } from "./command.ts";
 import { columns } from "./text.ts";
 
 const STATES = ["waiting", "parked", "done", "dropped"] as const satisfies readonly EventState[];
+
+const journal = () => import("../commands/events.ts");
 
 export function registerEvents({ program, config, show, end }: Cli): void {
   const events = program
@@ -39,7 +32,8 @@ export function registerEvents({ program, config, show, end }: Cli): void {
     )
     .action(async ({ state, all, limit }: { state?: string[]; all?: boolean; limit: number }) => {
       const states = state === undefined ? STATES.slice(0, all ? undefined : 2) : state.map(parseState);
-      show(await listJournal(config(), { states, limit }), summarizeList);
+      const { listJournal } = await journal();
+      show(await listJournal(await config(), { states, limit }), summarizeList);
     });
 
   events
@@ -47,7 +41,10 @@ export function registerEvents({ program, config, show, end }: Cli): void {
     .description("one event with all that is known of it, its message too")
     .argument("<id>", "its number, as the list has it", parseNumber)
     .addHelpText("after", examples("syncer events show 42", "syncer events show 42 --json | jq -r .message | jq"))
-    .action(async (id: number) => show(await showEvent(config(), id), summarizeEvent));
+    .action(async (id: number) => {
+      const { showEvent } = await journal();
+      show(await showEvent(await config(), id), summarizeEvent);
+    });
 
   events
     .command("retry")
@@ -56,7 +53,8 @@ export function registerEvents({ program, config, show, end }: Cli): void {
     .option("--parked", "all that are parked")
     .addHelpText("after", examples("syncer events retry 42 43", "syncer events retry --parked"))
     .action(async (ids: string[], options: { parked?: boolean }) => {
-      finish(await retryEvents(config(), chosen(ids, options)), "waits again");
+      const { retryEvents } = await journal();
+      finish(await retryEvents(await config(), chosen(ids, options)), "waits again");
     });
 
   events
@@ -66,7 +64,8 @@ export function registerEvents({ program, config, show, end }: Cli): void {
     .option("--parked", "all that are parked")
     .addHelpText("after", examples("syncer events drop 42", "syncer events drop --parked"))
     .action(async (ids: string[], options: { parked?: boolean }) => {
-      finish(await dropFromJournal(config(), chosen(ids, options)), "dropped");
+      const { dropFromJournal } = await journal();
+      finish(await dropFromJournal(await config(), chosen(ids, options)), "dropped");
     });
 
   function finish(changes: EventChanges, what: string): void {

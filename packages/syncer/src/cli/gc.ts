@@ -1,7 +1,7 @@
 import { formatBytes } from "@nearlayer/shared/cli";
 import { EXIT } from "@nearlayer/shared/exit";
 import { parseReference, type Reference } from "@nearlayer/shared/reference";
-import { type GcResult, gc } from "../commands/gc.ts";
+import type { GcResult } from "../commands/gc.ts";
 import { type Cli, examples } from "./command.ts";
 
 export function registerGc({ program, config, show, end, run }: Cli): void {
@@ -17,7 +17,8 @@ export function registerGc({ program, config, show, end, run }: Cli): void {
     )
     .addHelpText("after", examples("syncer gc --dry-run", "syncer gc --forget fedora/app:38"))
     .action(async (options: { dryRun?: boolean; forget: readonly Reference[] }) => {
-      show(await gc(config(), options, run), summarizeGc);
+      const { gc } = await import("../commands/gc.ts");
+      show(await gc(await config(), options, run), summarizeGc);
       end(EXIT.OK);
     });
 }

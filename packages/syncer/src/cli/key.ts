@@ -1,4 +1,3 @@
-import { generateSigningKey } from "../commands/key.ts";
 import { type Cli, examples } from "./command.ts";
 
 export function registerKey({ program, config, show }: Cli): void {
@@ -8,5 +7,8 @@ export function registerKey({ program, config, show }: Cli): void {
     .command("generate")
     .description("make it, at publish.key, and print the line that others check it with")
     .addHelpText("after", examples("syncer key generate | tail -1 > nearlayer.pub"))
-    .action(() => show(generateSigningKey(config()), ({ file, verifier }) => `${file}\n${verifier}`));
+    .action(async () => {
+      const { generateSigningKey } = await import("../commands/key.ts");
+      show(generateSigningKey(await config()), ({ file, verifier }) => `${file}\n${verifier}`);
+    });
 }

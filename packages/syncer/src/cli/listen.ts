@@ -1,4 +1,3 @@
-import { listen, summarizeListening } from "../commands/listen.ts";
 import { type Cli, examples } from "./command.ts";
 
 export function registerListen({ program, config, show, run }: Cli): void {
@@ -14,5 +13,8 @@ export function registerListen({ program, config, show, run }: Cli): void {
         "curl -s http://127.0.0.1:5010/healthz | jq    how it goes; /metrics has the figures",
       ),
     )
-    .action(() => listen(config(), run, (listening) => show(listening, summarizeListening)));
+    .action(async () => {
+      const { listen, summarizeListening } = await import("../commands/listen.ts");
+      await listen(await config(), run, (listening) => show(listening, summarizeListening));
+    });
 }

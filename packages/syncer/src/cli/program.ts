@@ -1,4 +1,3 @@
-import { loadConfig } from "@nearlayer/shared/config/load";
 import type { ExitCode } from "@nearlayer/shared/exit";
 import { Command } from "commander";
 import type { Run } from "../commands/run.ts";
@@ -57,7 +56,10 @@ export function createProgram(run: Run, end: (code: ExitCode) => void): Command 
     run,
     end,
     isJson,
-    config: () => loadConfig(program.opts<GlobalOptions>().config),
+    config: async () => {
+      const { loadConfig } = await import("@nearlayer/shared/config/load");
+      return loadConfig(program.opts<GlobalOptions>().config);
+    },
     show(result, summarize) {
       run.progress.end();
       const text = isJson() ? JSON.stringify(result) : summarize(result);

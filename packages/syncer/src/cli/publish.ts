@@ -19,12 +19,11 @@ export function registerPublish({ program, config, show, end, run }: Cli): void 
       ),
     )
     .action(async ({ dryRun, ...options }: { dryRun?: boolean; full?: boolean; maxDelete?: number }) => {
-      // rsync's packages are loaded for nobody else.
       const [{ publish }, { forecastPublish }] = await Promise.all([
         import("../commands/publish.ts"),
         import("../commands/publish-plan.ts"),
       ]);
-      const result = dryRun ? await forecastPublish(config(), run) : await publish(config(), options, run);
+      const result = dryRun ? await forecastPublish(await config(), run) : await publish(await config(), options, run);
       if ("dryRun" in result) show(result, summarizePublishForecast);
       else show(result, summarizePublish);
       end(result.targets.every(({ ok }) => ok) ? EXIT.OK : EXIT.SOME_FAILED);

@@ -1,5 +1,5 @@
 import { EXIT } from "@nearlayer/shared/exit";
-import { type RsyncdOptions, type RsyncdResult, rsyncdConfig } from "../commands/rsyncd-config.ts";
+import type { RsyncdOptions, RsyncdResult } from "../commands/rsyncd-config.ts";
 import { type Cli, examples } from "./command.ts";
 
 export function registerRsyncdConfig({ program, config, show, end }: Cli): void {
@@ -29,6 +29,7 @@ export function registerRsyncdConfig({ program, config, show, end }: Cli): void 
       ),
     )
     .action(async (options: RsyncdOptions) => {
+      const { rsyncdConfig } = await import("../commands/rsyncd-config.ts");
       show(await rsyncdConfig(config, options), summarizeRsyncd);
       end(EXIT.OK);
     });

@@ -1,9 +1,7 @@
 import { formatBytes } from "@nearlayer/shared/cli";
 import { parseDigest } from "@nearlayer/shared/digest";
 import { exitCodeOfFailures, linesOfFailures } from "../commands/failure.ts";
-import { type FetchResult, fetchIntoStore } from "../commands/fetch.ts";
-import { fetchObject } from "../commands/fetch-object.ts";
-import { ingestStream } from "../commands/ingest.ts";
+import type { FetchResult } from "../commands/fetch.ts";
 import { parseObject, parseSize, parseWanted } from "./arguments.ts";
 import { type Cli, examples } from "./command.ts";
 
@@ -27,7 +25,8 @@ function registerFetch({ program, config, show, end, run }: Cli): void {
       ),
     )
     .action(async (texts: string[]) => {
-      const result = await fetchIntoStore(config(), parseWanted(texts), run);
+      const { fetchIntoStore } = await import("../commands/fetch.ts");
+      const result = await fetchIntoStore(await config(), parseWanted(texts), run);
       show(result, summarizeFetch);
       end(exitCodeOfFailures(result.failures));
     });
@@ -57,9 +56,10 @@ function registerFetchObject({ program, config, run }: Cli): void {
         "    syncer ingest --expected-digest $1 --expected-size $2' -",
       ),
     )
-    .action((reference: string, object: string | undefined) =>
-      fetchObject(config(), parseObject(reference, object), process.stdout, run),
-    );
+    .action(async (reference: string, object: string | undefined) => {
+      const { fetchObject } = await import("../commands/fetch-object.ts");
+      await fetchObject(await config(), parseObject(reference, object), process.stdout, run);
+    });
 }
 
 function registerIngest({ program, config, show, run }: Cli): void {
@@ -72,8 +72,9 @@ function registerIngest({ program, config, show, run }: Cli): void {
     .addHelpText("after", examples("syncer ingest --expected-digest sha256:… --expected-size 1234 <layer.tar.gz"))
     .action(async (ref: string, options: { expectedDigest: string; expectedSize?: number }) => {
       const wanted = { digest: parseDigest(options.expectedDigest), size: options.expectedSize, ref };
+      const { ingestStream } = await import("../commands/ingest.ts");
       try {
-        show(await ingestStream(config(), wanted, process.stdin, run), ({ path }) => path);
+        show(await ingestStream(await config(), wanted, process.stdin, run), ({ path }) => path);
       } finally {
         // Who has heard enough does not wait for the other end.
         process.stdin.destroy();

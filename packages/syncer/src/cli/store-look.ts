@@ -1,14 +1,10 @@
 import { existsSync } from "node:fs";
-import { listImages } from "@nearlayer/shared/catalog/listing";
-import { openCatalogToRead } from "@nearlayer/shared/catalog/read";
 import { formatBytes, formatSeconds } from "@nearlayer/shared/cli";
 import { parseDigest } from "@nearlayer/shared/digest";
 import { NearlayerError } from "@nearlayer/shared/errors";
 import { EXIT } from "@nearlayer/shared/exit";
 import { storeBlobPath } from "@nearlayer/shared/tree";
-import { deleteBlobs } from "../commands/delete.ts";
-import { type ActiveDownload, listActive } from "../store/active.ts";
-import { listStore } from "../store/list.ts";
+import type { ActiveDownload } from "../store/active.ts";
 import { type Cli, examples } from "./command.ts";
 import { columns } from "./text.ts";
 
@@ -32,7 +28,11 @@ function registerActive({ program, config, show }: Cli): void {
       "after",
       examples("watch syncer active", "syncer active --json | jq '.[] | select(.state == \"stopped\")'"),
     )
-    .action(async () => show(await listActive(config().root), summarizeActive));
+    .action(async () => {
+      const { listActive } = await import("../store/active.ts");
+      const { root } = await config();
+      show(await listActive(root), summarizeActive);
+    });
 }
 
 function summarizeActive(downloads: readonly ActiveDownload[]): string {
@@ -54,8 +54,10 @@ function registerList({ program, config, isJson }: Cli): void {
     .option("-q, --quiet", "digests alone")
     .addHelpText("after", examples("syncer list", "syncer list -q | xargs -n100 syncer delete    what nothing needs"))
     .action(async ({ quiet }: { quiet?: boolean }) => {
+      const { listStore } = await import("../store/list.ts");
+      const { root } = await config();
       // As it is read: a store can have more than fits into memory.
-      for await (const page of listStore(config().root)) {
+      for await (const page of listStore(root)) {
         for (const { digest, size, since } of page) {
           if (quiet) console.log(digest);
           else if (isJson()) console.log(JSON.stringify({ digest, size, since }));
@@ -71,9 +73,10 @@ function registerPath({ program, config, show }: Cli): void {
     .description("print the path of a blob's file in the store")
     .argument("<digest>")
     .addHelpText("after", examples('tar -tzf "$(syncer path sha256:…)"'))
-    .action((text: string) => {
+    .action(async (text: string) => {
       const digest = parseDigest(text);
-      const path = storeBlobPath(config().root, digest);
+      const { root } = await config();
+      const path = storeBlobPath(root, digest);
       if (!existsSync(path)) throw new NearlayerError("NOT_FOUND", `${digest} is not in the store`);
       show({ digest, path }, () => path);
     });
@@ -87,7 +90,8 @@ function registerDelete({ program, config, show, end, run }: Cli): void {
     .argument("<digests...>")
     .addHelpText("after", examples("syncer delete sha256:…"))
     .action(async (texts: string[]) => {
-      const results = await deleteBlobs(config(), texts.map(parseDigest), run);
+      const { deleteBlobs } = await import("../commands/delete.ts");
+      const results = await deleteBlobs(await config(), texts.map(parseDigest), run);
       show(results, (all) =>
         all
           .map((each) => `${each.outcome}: ${each.digest}${each.outcome === "refused" ? ` is ${each.reason}` : ""}`)
@@ -103,7 +107,12 @@ function registerImages({ program, config, show }: Cli): void {
     .description("list what is recorded: repository, tag, digest, size, platforms")
     .addHelpText("after", examples("syncer images", "syncer images --json | jq 'map(.size) | add'"))
     .action(async () => {
-      const catalog = await openCatalogToRead(config().catalog);
+      const { catalog: location } = await config();
+      const [{ openCatalogToRead }, { listImages }] = await Promise.all([
+        import("@nearlayer/shared/catalog/read"),
+        import("@nearlayer/shared/catalog/listing"),
+      ]);
+      const catalog = await openCatalogToRead(location);
       try {
         show(await listImages(catalog), (images) =>
           columns(

@@ -1,12 +1,25 @@
 import { formatBytes } from "@nearlayer/shared/cli";
-import { parseReference } from "@nearlayer/shared/reference";
+import { parseReference, type Reference } from "@nearlayer/shared/reference";
 import { exitCodeOfFailures, linesOfFailures } from "../commands/failure.ts";
 import { summarizeSync } from "../commands/summary.ts";
-import { sync } from "../commands/sync.ts";
-import { forecastSync, type SyncForecast } from "../commands/sync-plan.ts";
+import type { SyncForecast } from "../commands/sync-plan.ts";
 import { type Cli, examples } from "./command.ts";
 
 export function registerSync({ program, config, show, end, run }: Cli): void {
+  async function carry(references: readonly Reference[]) {
+    const { sync } = await import("../commands/sync.ts");
+    const result = await sync(await config(), references, run);
+    show(result, summarizeSync);
+    return result;
+  }
+
+  async function forecast(references: readonly Reference[]) {
+    const { forecastSync } = await import("../commands/sync-plan.ts");
+    const result = await forecastSync(await config(), references, run);
+    show(result, summarizeForecast);
+    return result;
+  }
+
   program
     .command("sync")
     .description("bring the tree up to what the source has; all of it, or the repositories and tags named")
@@ -23,9 +36,7 @@ export function registerSync({ program, config, show, end, run }: Cli): void {
     )
     .action(async (texts: string[], { dryRun }: { dryRun?: boolean }) => {
       const references = texts.map(parseReference);
-      const result = dryRun ? await forecastSync(config(), references, run) : await sync(config(), references, run);
-      if ("dryRun" in result) show(result, summarizeForecast);
-      else show(result, summarizeSync);
+      const result = dryRun ? await forecast(references) : await carry(references);
       end(exitCodeOfFailures(result.failures));
     });
 }

@@ -1,7 +1,7 @@
 import { NearlayerError } from "@nearlayer/shared/errors";
 import { EXIT } from "@nearlayer/shared/exit";
 import { parseReference } from "@nearlayer/shared/reference";
-import { type Triggered, type TriggerResult, trigger } from "../commands/trigger.ts";
+import type { Triggered, TriggerResult } from "../commands/trigger.ts";
 import { type Cli, examples } from "./command.ts";
 
 export function registerTrigger({ program, config, show, end, run }: Cli): void {
@@ -23,7 +23,8 @@ export function registerTrigger({ program, config, show, end, run }: Cli): void 
       const references = texts.map(parseReference);
       const late = timeout === undefined ? [] : [AbortSignal.timeout(timeout * 1000)];
       const signal = AbortSignal.any([run.signal, ...late]);
-      const result = await trigger(config(), references, { wait }, { ...run, signal }).catch((error: unknown) => {
+      const { trigger } = await import("../commands/trigger.ts");
+      const result = await trigger(await config(), references, { wait }, { ...run, signal }).catch((error: unknown) => {
         if (!late.some(({ aborted }) => aborted)) throw error;
         throw new NearlayerError("LIMIT_EXCEEDED", `not done within ${timeout} s; it goes on without us`, {
           hint: "`syncer events list` shows how far it is",

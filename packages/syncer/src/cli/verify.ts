@@ -1,6 +1,6 @@
 import { formatBytes } from "@nearlayer/shared/cli";
 import { EXIT } from "@nearlayer/shared/exit";
-import { type VerifyResult, verify } from "../commands/verify.ts";
+import type { VerifyResult } from "../commands/verify.ts";
 import { type Cli, examples } from "./command.ts";
 
 export function registerVerify({ program, config, show, end, run }: Cli): void {
@@ -18,7 +18,8 @@ export function registerVerify({ program, config, show, end, run }: Cli): void {
       ),
     )
     .action(async (options: { quick?: boolean; repair?: boolean }) => {
-      const result = await verify(config(), options, run);
+      const { verify } = await import("../commands/verify.ts");
+      const result = await verify(await config(), options, run);
       show(result, summarizeVerify);
       end(result.wrong === 0 ? EXIT.OK : EXIT.SOME_FAILED);
     });

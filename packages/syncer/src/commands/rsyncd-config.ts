@@ -40,10 +40,10 @@ export interface RsyncdResult {
  * Makes the rsyncd.conf of a master. `config` is only read when the options leave something open, so that a master needs
  * no configuration of the syncer's. Throws USAGE for a value that an rsyncd.conf cannot hold.
  */
-export async function rsyncdConfig(config: () => Config, options: RsyncdOptions): Promise<RsyncdResult> {
-  const platforms = options.platforms?.map(parsePlatform) ?? (await publishedPlatforms(config()));
-  const path = folder("--path", options.path ?? pubDir(config().root));
-  const optin = optinFolder(config, options);
+export async function rsyncdConfig(config: () => Promise<Config>, options: RsyncdOptions): Promise<RsyncdResult> {
+  const platforms = options.platforms?.map(parsePlatform) ?? (await publishedPlatforms(await config()));
+  const path = folder("--path", options.path ?? pubDir((await config()).root));
+  const optin = await optinFolder(config, options);
   if (optin !== undefined && (isWithin(optin, path) || isWithin(path, optin))) {
     throw wrong("--optin", `${optin} and ${path} lie within each other: uploads would be published`);
   }
@@ -69,9 +69,12 @@ export async function rsyncdConfig(config: () => Config, options: RsyncdOptions)
 }
 
 /** Where the mirror list reads uploads, unless the options leave nothing to the configuration. */
-function optinFolder(config: () => Config, { path, platforms, optin }: RsyncdOptions): string | undefined {
+async function optinFolder(
+  config: () => Promise<Config>,
+  { path, platforms, optin }: RsyncdOptions,
+): Promise<string | undefined> {
   if (optin !== undefined) return folder("--optin", optin);
-  const configured = path === undefined || platforms === undefined ? config().optin.folder : undefined;
+  const configured = path === undefined || platforms === undefined ? (await config()).optin.folder : undefined;
   return configured === undefined ? undefined : folder("optin.folder", configured);
 }
 
