@@ -54,7 +54,7 @@ describe.skipIf(missing !== undefined)(
         storage: open.storage,
         config: tokens.registryConfig,
       });
-      const [built] = await Array.fromAsync(randomImages({ seed: "auth", count: 1, layerSize: 2000 }));
+      const [built] = await Array.fromAsync(randomImages({ seed: "auth", count: 1, layerSize: 400_000 }));
       if (built === undefined) throw new Error("no image");
       image = built;
       for (const repository of ["auth/a", "auth/b"]) await pushImage(open.url, repository, "1", image);

@@ -55,8 +55,9 @@ export function createRegistrySource(options: RegistryOptions): Source {
     repository: Repository,
     url: URL,
     headers: Record<string, string>,
-    more: Pick<Ask, "method" | "isLarge"> = {},
-  ): Promise<Answer> => askAs(authorizer, transport, pullScope(repository), { url, headers, ...more });
+    method?: Ask["method"],
+  ): Promise<Answer> =>
+    askAs(authorizer, transport, pullScope(repository), { url, headers, ...(method && { method }) });
 
   const getPage = (scope: string, url: URL): Promise<Page> =>
     request(async () => {
@@ -99,7 +100,7 @@ export function createRegistrySource(options: RegistryOptions): Source {
       const headers = { accept: ACCEPT_MANIFESTS };
       return request(async () => {
         if (known !== undefined && check === "head") {
-          const head = await ask(repository, url, headers, { method: "HEAD" });
+          const head = await ask(repository, url, headers, "HEAD");
           await head.dump();
           if (claimedDigest(head) === known) return undefined;
         }
@@ -136,10 +137,10 @@ export function createRegistrySource(options: RegistryOptions): Source {
         // A content encoding would change the bytes that the digest names.
         const headers = { "accept-encoding": "identity" };
         const range = offset > 0 ? { range: `bytes=${offset}-` } : {};
-        let answer = await ask(repository, url, { ...headers, ...range }, { isLarge: true });
+        let answer = await ask(repository, url, { ...headers, ...range });
         if (answer.statusCode === 416 && offset > 0) {
           await answer.dump();
-          answer = await ask(repository, url, headers, { isLarge: true });
+          answer = await ask(repository, url, headers);
         }
         const begins = beginOf(answer);
         if (begins !== 0 && begins !== offset) {

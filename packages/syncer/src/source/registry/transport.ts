@@ -1,10 +1,8 @@
 import { readFileSync } from "node:fs";
-import { getCACertificates } from "node:tls";
 import { messageOf, NearlayerError } from "@nearlayer/shared/errors";
 import type { Pour, Take } from "../../pour.ts";
 import { connectionError, RequestError } from "./errors.ts";
 import type { Pace } from "./pace.ts";
-import { createPlain } from "./plain.ts";
 import { isRedirect, redirectOf } from "./redirect.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 import { createSpeedGuard } from "./speed.ts";
@@ -22,8 +20,6 @@ export interface Ask {
   readonly body?: string;
   /** Sent to the host of `url` and to no other, wherever that redirects to. */
   readonly authorization?: string | undefined;
-  /** Is a large body wanted? It then comes by a way that costs less for each byte, and more for each request. */
-  readonly isLarge?: boolean;
 }
 
 /** An answer whose body is to be poured or dumped. */
@@ -46,7 +42,6 @@ export interface Transport {
 export interface TransportOptions {
   /** How people know the registry, for the messages. */
   readonly name: string;
-  readonly concurrency: number;
   /** How long an answer may take to begin, and to go on, in milliseconds. */
   readonly timeout: number;
   /** How many bytes per second a body brings at least, over `speedWindow` milliseconds; by default a minute. */
@@ -59,12 +54,8 @@ export interface TransportOptions {
 }
 
 export function createTransport(options: TransportOptions): Transport {
-  const { name, timeout, minSpeed, pace, signal, authorities } = options;
-  const ca = authorities === undefined ? {} : { ca: [...getCACertificates("default"), authorities] };
-  const plain = createPlain({ concurrency: options.concurrency, timeout, ...ca });
-  const wire = createWire({ timeout, ...ca });
-  /** Hosts that do not tell the length of large bodies. */
-  const unsized = new Set<string>();
+  const { name, minSpeed, pace, signal } = options;
+  const wire = createWire(options);
   let hasAnswered = false;
 
   /** The body of an answer, watched over: it must come, and not drip. */
@@ -82,7 +73,7 @@ export function createTransport(options: TransportOptions): Transport {
             const message = `registry ${name} sends less than ${minSpeed} bytes per second (source.minSpeed)`;
             throw new RequestError("SOURCE_BROKE_OFF", message, { isTransient: true });
           }
-          const taking = taken(take, piece);
+          const taking = piece.length === 0 ? undefined : taken(take, piece);
           return taking === undefined ? begin() : taking.then(begin);
         });
       } catch (cause) {
@@ -92,44 +83,27 @@ export function createTransport(options: TransportOptions): Transport {
       }
     };
 
-  async function askPlain(url: URL, ask: Ask, headers: Record<string, string>): Promise<Answer> {
-    const answer = await plain.ask(url, ask, headers);
-    return { ...answer, pour: watched(answer.pour) };
-  }
-
-  /** Undefined where the length of the body is not told; it is then asked for the other way. */
-  async function askLarge(url: URL, headers: Record<string, string>): Promise<Answer | undefined> {
-    if (unsized.has(url.origin)) return undefined;
-    const answer = await wire.get(url, headers);
-    const { statusCode, length } = answer;
-    if (length === undefined && (statusCode === 200 || statusCode === 206)) {
-      answer.drop();
-      unsized.add(url.origin);
-      return undefined;
-    }
-    return { statusCode, headers: answer.headers, pour: watched(answer.pour), dump: () => dump(answer) };
-  }
-
   async function hop(ask: Ask, url: URL, authorization: string | undefined): Promise<Answer> {
     await pace.ready(url.host);
     signal.throwIfAborted();
+    const { method, body } = ask;
     const headers = {
       "user-agent": "nearlayer-syncer",
       ...ask.headers,
       ...(authorization ? { authorization } : {}),
     };
     try {
-      const answer = (ask.isLarge && (await askLarge(url, headers))) || (await askPlain(url, ask, headers));
+      const answer = await wire.ask(url, { method, headers, body });
       hasAnswered = true;
       note(url.host, answer);
-      return answer;
+      return { ...answer, pour: watched(answer.pour), dump: () => dump(answer) };
     } catch (cause) {
       signal.throwIfAborted();
       throw connectionError(cause, url.host === new URL(name).host ? name : url.origin, hasAnswered);
     }
   }
 
-  function note(host: string, { statusCode, headers }: Answer): void {
+  function note(host: string, { statusCode, headers }: Pick<Answer, "statusCode" | "headers">): void {
     const pause = parseRetryAfter(headerOf(headers, "retry-after"), new Date());
     if (statusCode === 429 || (statusCode === 503 && pause !== undefined)) pace.slowDown(host, pause);
     else if (statusCode < 500) pace.speedUp(host);
@@ -151,7 +125,6 @@ export function createTransport(options: TransportOptions): Transport {
 
     async close() {
       wire.close();
-      plain.close();
     },
   };
 }
@@ -170,9 +143,14 @@ function taken(take: Take, piece: Uint8Array): void | Promise<void> {
   }
 }
 
-async function dump({ length = Number.POSITIVE_INFINITY, pour, drop }: WireAnswer): Promise<void> {
-  if (length > MAX_DUMPED_BYTES) drop();
-  else await pour(() => {}).catch(() => {});
+async function dump({ end, pour, drop }: WireAnswer): Promise<void> {
+  if (typeof end === "number" && end > MAX_DUMPED_BYTES) return drop();
+  let length = 0;
+  const pass = (piece: Uint8Array) => {
+    length += piece.length;
+    if (length > MAX_DUMPED_BYTES) drop();
+  };
+  await pour(pass).catch(() => {});
 }
 
 /** The first value of a header. */

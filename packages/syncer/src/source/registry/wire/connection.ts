@@ -1,16 +1,15 @@
-import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
 import type { Pour, Take } from "../../../pour.ts";
 import { ConnectionFault } from "../fault.ts";
-import { type Head, parseHead } from "./head.ts";
+import { readBody } from "./body.ts";
+import { type Head, type Method, parseHead } from "./head.ts";
+import { openSocket } from "./open.ts";
 
-/** What is read at once, in bytes: as much as waits, and fewer, larger steps cost less. */
-const READ_BYTES = 256 * 1024;
 const MAX_HEAD_BYTES = 64 * 1024;
 const END_OF_HEAD = Buffer.from("\r\n\r\n");
 
-/** An answer whose body waits to be read. One whose length is not known cannot be: it is to be dropped. */
+/** An answer whose body waits to be read. */
 export interface WireAnswer extends Head {
+  /** A piece can be empty: then something else came than the body's own bytes. */
   readonly pour: Pour;
   /** Gives up the body, and the connection with it. */
   drop(): void;
@@ -19,7 +18,7 @@ export interface WireAnswer extends Head {
 /** A connection to a server: one request at a time. */
 export interface Connection {
   /** Sends the text of a request, and waits for the head of its answer. */
-  send(request: string): Promise<WireAnswer>;
+  send(method: Method, request: string): Promise<WireAnswer>;
   /** Can another request be sent? */
   readonly isFree: boolean;
   destroy(): void;
@@ -28,12 +27,13 @@ export interface Connection {
 export interface WireOptions {
   /** How long the server may be silent, in milliseconds. */
   readonly timeout: number;
-  /** PEM certificates that are believed, where those are not the system's alone. */
-  readonly ca?: readonly string[];
+  /** PEM certificates that are believed beside the system's. */
+  readonly authorities?: string | undefined;
 }
 
 /** Who opens connections, and is told what becomes of them. */
 export interface Owner {
+  readonly onOpen: (connection: Connection) => void;
   readonly onFree: (connection: Connection) => void;
   readonly onGone: (connection: Connection) => void;
 }
@@ -45,41 +45,68 @@ interface Listener {
   onEnd(error: Error): void;
 }
 
-/**
- * Opens a connection. All that is read comes in one piece of memory, which is what this is about: a library that makes a
- * new buffer for every 64 KB spends more on that than on all else together. Resolves once requests can be sent.
- */
-export function openConnection(url: URL, { timeout, ca }: WireOptions, { onFree, onGone }: Owner): Promise<Connection> {
-  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+/** Opens a connection. Resolves once requests can be sent. */
+export async function openConnection(url: URL, options: WireOptions, owner: Owner): Promise<Connection> {
+  const { timeout, authorities } = options;
   let listener: Listener | undefined;
+  let isReading = true;
+  /** What came while nobody read: TLS hands over all that it has deciphered, paused or not. */
+  const backlog: Buffer[] = [];
   let hasAnswered = false;
+  /** Has the server said that nothing more comes? What is in the backlog still counts. */
+  let isOver = false;
   let ended: Error | undefined;
   /** Does whoever takes the body let it wait? Then nobody but us is silent. */
   let isHeld = false;
-  const onread: OnReadOpts = {
-    buffer,
-    callback(count) {
-      hasAnswered = true;
-      if (listener !== undefined) return listener.onBytes(buffer.subarray(0, count));
-      // Nobody has asked for anything.
-      socket.destroy();
-      return false;
-    },
-  };
-  const socket = connect(url, onread, ca);
+
+  const { socket, ready } = await openSocket(url, authorities, (bytes) => {
+    hasAnswered = true;
+    if (isReading) hand(bytes);
+    else backlog.push(bytes);
+    return isReading;
+  });
   socket.setNoDelay();
+
+  function hand(bytes: Buffer): void {
+    // Where nobody has asked for anything, the connection is no use any more.
+    if (listener === undefined) end(new ConnectionFault("NOT_HTTP"));
+    else isReading = listener.onBytes(bytes);
+  }
+
+  function readOn(): void {
+    isReading = true;
+    while (isReading) {
+      const bytes = backlog.shift();
+      if (bytes === undefined) break;
+      hand(bytes);
+    }
+    if (!isReading) return;
+    if (ended !== undefined) tell(ended);
+    else if (isOver) end(new ConnectionFault("CLOSED"));
+    else socket.resume();
+  }
+
+  function tell(error: Error): void {
+    const told = listener;
+    listener = undefined;
+    told?.onEnd(error);
+  }
 
   function end(error: Error): void {
     if (ended !== undefined) return;
     ended = error;
     socket.destroy();
-    const told = listener;
-    listener = undefined;
-    onGone(connection);
-    told?.onEnd(error);
+    owner.onGone(connection);
+    tell(error);
   }
+
   socket.on("error", end);
-  for (const event of ["end", "close"]) socket.on(event, () => end(new ConnectionFault("CLOSED")));
+  for (const event of ["end", "close"]) {
+    socket.on(event, () => {
+      isOver = true;
+      if (isReading) end(new ConnectionFault("CLOSED"));
+    });
+  }
   socket.on("timeout", () => isHeld || end(new ConnectionFault(hasAnswered ? "BODY_TIMEOUT" : "ANSWER_TIMEOUT")));
   socket.setTimeout(timeout);
 
@@ -88,7 +115,7 @@ export function openConnection(url: URL, { timeout, ca }: WireOptions, { onFree,
       return ended === undefined && listener === undefined;
     },
     destroy: () => end(new ConnectionFault("CLOSED")),
-    send: (request) =>
+    send: (method, request) =>
       new Promise((resolve, reject) => {
         if (ended !== undefined) throw ended;
         hasAnswered = false;
@@ -101,9 +128,13 @@ export function openConnection(url: URL, { timeout, ca }: WireOptions, { onFree,
             reject(error);
           },
           onBytes(bytes) {
-            received = Buffer.concat([received, bytes]);
-            const found = takeHead(received);
-            if (found === "more") return true;
+            const all = received.length === 0 ? bytes : Buffer.concat([received, bytes]);
+            const found = takeHead(all, method);
+            if (found === "more") {
+              // A copy: what is read next takes the place of these bytes.
+              received = Buffer.from(all);
+              return true;
+            }
             if (found === undefined) {
               end(new ConnectionFault("NOT_HTTP"));
               return false;
@@ -114,20 +145,20 @@ export function openConnection(url: URL, { timeout, ca }: WireOptions, { onFree,
           },
         };
         socket.write(request);
-        socket.resume();
+        readOn();
       }),
   };
 
   function answer(head: Head, rest: Uint8Array): WireAnswer {
-    let left = head.length ?? 0;
+    const body = readBody(head.end);
     // Until the body is poured, nothing is read; what ends meanwhile is told then.
     listener = { onBytes: () => false, onEnd: () => {} };
     const drop = () => end(new ConnectionFault("CLOSED"));
     const finish = () => {
       listener = undefined;
       if (!head.isKept) return drop();
-      socket.resume();
-      onFree(connection);
+      readOn();
+      owner.onFree(connection);
     };
     const pour = (take: Take) =>
       new Promise<void>((resolve, reject) => {
@@ -135,40 +166,37 @@ export function openConnection(url: URL, { timeout, ca }: WireOptions, { onFree,
           end(error instanceof Error ? error : new Error(String(error)));
           reject(error);
         };
+        /** Hands on what was read. Returns false when no more is to be read for now. */
         const step = (bytes: Uint8Array): boolean => {
-          // More than was announced: whose bytes are those?
-          if (bytes.length > left) {
-            fail(new ConnectionFault("NOT_HTTP"));
-            return false;
-          }
-          left -= bytes.length;
+          let left = bytes;
           try {
-            const taking = bytes.length > 0 ? take(bytes) : undefined;
-            if (taking !== undefined) {
+            while (left.length > 0) {
+              const taken = body.next(left);
+              if (taken === undefined) throw new ConnectionFault("NOT_HTTP");
+              left = taken.rest;
+              const taking = take(taken.piece);
+              if (taking === undefined) continue;
               isHeld = true;
-              taking.then(() => {
-                isHeld = false;
-                socket.setTimeout(timeout);
-                if (left === 0) done();
-                else socket.resume();
-              }, fail);
+              taking.then(() => goOn(left), fail);
               return false;
             }
           } catch (error) {
             fail(error);
             return false;
           }
-          if (left > 0) return true;
-          done();
-          return true;
-        };
-        const done = () => {
+          if (!body.isDone) return true;
           finish();
           resolve();
+          return isReading;
         };
-        if (ended !== undefined && rest.length < left) return reject(ended);
-        listener = { onBytes: step, onEnd: reject };
-        if (step(rest)) socket.resume();
+        const goOn = (bytes: Uint8Array) => {
+          isHeld = false;
+          socket.setTimeout(timeout);
+          if (step(bytes) && !body.isDone) readOn();
+        };
+        const onEnd = (error: Error) => (head.end === "close" && isOver ? resolve() : reject(error));
+        listener = { onBytes: step, onEnd };
+        goOn(rest);
       });
     return { ...head, pour, drop };
   }
@@ -183,27 +211,21 @@ export function openConnection(url: URL, { timeout, ca }: WireOptions, { onFree,
             : error,
         ),
     };
-    socket.once(url.protocol === "https:" ? "secureConnect" : "connect", () => {
+    owner.onOpen(connection);
+    socket.once(ready, () => {
       listener = undefined;
       resolve(connection);
     });
   });
 }
 
-function connect(url: URL, onread: OnReadOpts, ca: readonly string[] | undefined): Socket {
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  if (url.protocol !== "https:") return connectTcp({ host, port: Number(url.port || 80), onread });
-  const options = { host, port: Number(url.port || 443), onread, ...(ca === undefined ? {} : { ca: [...ca] }) };
-  return connectTls({ ...options, ALPNProtocols: ["http/1.1"], ...(isIP(host) ? {} : { servername: host }) });
-}
-
 /** The head and the bytes behind it. `more` when the head has not ended yet; undefined when it is none. */
-function takeHead(received: Buffer): { head: Head; rest: Uint8Array } | "more" | undefined {
+function takeHead(received: Buffer, method: Method): { head: Head; rest: Uint8Array } | "more" | undefined {
   const end = received.indexOf(END_OF_HEAD);
   if (end < 0) return received.length > MAX_HEAD_BYTES ? undefined : "more";
-  const head = parseHead(received.toString("latin1", 0, end));
+  const head = parseHead(received.toString("latin1", 0, end), method);
   const rest = received.subarray(end + END_OF_HEAD.length);
   // "Continue" and the like: the answer comes after it.
-  if (head !== undefined && head.statusCode < 200) return takeHead(rest);
+  if (head !== undefined && head.statusCode < 200) return takeHead(rest, method);
   return head && { head, rest };
 }

@@ -7,21 +7,20 @@ test("the head of a blob", () => {
   expect(head("HTTP/1.1 200 OK", "Content-Length: 12", "ETag:  x ", "Via: a", "via: b")).toEqual({
     statusCode: 200,
     headers: { "content-length": "12", etag: "x", via: ["a", "b"] },
-    length: 12,
+    end: 12,
     isKept: true,
   });
 });
 
 test.each([
-  [["HTTP/1.1 200 OK", "Transfer-Encoding: chunked"], undefined, false],
-  [["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Content-Length: 5"], undefined, false],
-  [["HTTP/1.1 200 OK"], undefined, false],
+  [["HTTP/1.1 200 OK", "Transfer-Encoding: Chunked"], "chunked", true],
+  [["HTTP/1.1 200 OK"], "close", false],
   [["HTTP/1.1 304 Not Modified", "Content-Length: 12"], 0, true],
   [["HTTP/1.1 204"], 0, true],
   [["HTTP/1.1 206 Partial Content", "Content-Length: 5", "Connection: Close"], 5, false],
   [["HTTP/1.0 200 OK", "Content-Length: 5"], 5, false],
-])("%j has a body of %s bytes; kept: %s", (lines, length, isKept) => {
-  expect(head(...lines)).toMatchObject({ length, isKept });
+])("%j has a body that ends: %s; kept: %s", (lines, end, isKept) => {
+  expect(head(...lines)).toMatchObject({ end, isKept });
 });
 
 test.each([
@@ -37,10 +36,16 @@ test.each([
   [["HTTP/1.1 200 OK", "Content-Length: 5", "Content-Length: 6"]],
   [["HTTP/1.1 200 OK", "Content-Length: 5, 6"]],
   [["HTTP/1.1 200 OK", "Content-Length: 12345678901234567"]],
+  [["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Content-Length: 5"]],
+  [["HTTP/1.1 200 OK", "Transfer-Encoding: gzip, chunked"]],
 ])("%j cannot be relied upon", (lines) => {
   expect(head(...lines)).toBeUndefined();
 });
 
 test("no header is taken for a property of objects", () => {
   expect(head("HTTP/1.1 204 No Content", "__proto__: x", "constructor: y")?.headers.constructor).toBe("y");
+});
+
+test("an answer to HEAD has no body, whatever it says", () => {
+  expect(parseHead("HTTP/1.1 200 OK\r\nContent-Length: 12", "HEAD")).toMatchObject({ end: 0, isKept: true });
 });

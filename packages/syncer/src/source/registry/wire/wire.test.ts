@@ -37,7 +37,7 @@ async function send(socket: Socket, path: string): Promise<void> {
 }
 
 async function read(path = "", take: (text: string) => void | Promise<void> = () => {}): Promise<string> {
-  const answer = await wire.get(new URL(path, url), { accept: "*/*" });
+  const answer = await wire.ask(new URL(path, url), { headers: { accept: "*/*" } });
   let text = "";
   await answer.pour((piece) => {
     text += Buffer.from(piece).toString();
@@ -47,12 +47,18 @@ async function read(path = "", take: (text: string) => void | Promise<void> = ()
 }
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
+const CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+const UNTIL_CLOSED = "HTTP/1.1 200 OK\r\n\r\n";
 
 test.each([
   [[`${OK}0123456789`]],
   [[OK, "01234", "56789"]],
   [["HTTP/1.1 200 OK\r\nContent-Le", "ngth: 10\r\n\r", "\n0123456789"]],
   [[`HTTP/1.1 100 Continue\r\n\r\n${OK}0123456789`]],
+  [[`${CHUNKED}5\r\n01234\r\n5;name=value\r\n56789\r\n0\r\n\r\n`]],
+  [[CHUNKED, "A", "\r", "\n0123", "45678", "9\r", "\n0\r\nTrailer: x\r\n", "\r\n"]],
+  [[`${UNTIL_CLOSED}0123456789`, undefined]],
+  [[UNTIL_CLOSED, "01234", "56789", undefined]],
 ])("a body comes whole, however it is cut: %j", async (pieces) => {
   script = () => pieces;
   expect(await read()).toBe("0123456789");
@@ -72,10 +78,18 @@ test("who takes a body may let it wait, for longer than the server may", async (
 test.each([
   ["closes at once", [undefined], "CLOSED"],
   ["closes in the body", [OK, "01234", undefined], "CLOSED"],
+  ["closes between chunks", [CHUNKED, "5\r\n01234\r\n", undefined], "CLOSED"],
   ["says nothing", [], "ANSWER_TIMEOUT"],
   ["stops in the body", [OK, "01234"], "BODY_TIMEOUT"],
   ["drips its head", Array.from({ length: 100 }, () => "x"), "ANSWER_TIMEOUT"],
   ["sends more than it says", [OK, "0123456789!"], "NOT_HTTP"],
+  ["sends more than its last chunk", [`${CHUNKED}0\r\n\r\n!`], "NOT_HTTP"],
+  ["gives a chunk no size", [CHUNKED, "x\r\n"], "NOT_HTTP"],
+  ["gives a chunk a size beyond measure", [CHUNKED, `${"f".repeat(13)}\r\n`], "NOT_HTTP"],
+  ["sends more than a chunk's size says", [CHUNKED, "5\r\n012345\r\n"], "NOT_HTTP"],
+  ["ends a line as no line ends", [CHUNKED, "5\n01234\n"], "NOT_HTTP"],
+  ["sends a line without end", [CHUNKED, `5;${"x".repeat(2000)}`], "NOT_HTTP"],
+  ["sends trailers without end", [CHUNKED, "0\r\n", ...Array(30).fill(`x: ${"y".repeat(900)}\r\n`)], "NOT_HTTP"],
   ["sends no HTTP", ["SSH-2.0-OpenSSH\r\n\r\n"], "NOT_HTTP"],
   ["sends a head without end", ["HTTP/1.1 200 OK\r\n", `x: ${"y".repeat(70_000)}`], "NOT_HTTP"],
 ])("a server that %s is an error, and the next request goes through", async (_, pieces, code) => {
@@ -113,5 +127,5 @@ test("closing breaks off what is under way", async () => {
 });
 
 test("a header cannot smuggle in another", async () => {
-  await expect(wire.get(url, { authorization: "x\r\nhost: y" })).rejects.toThrow("line end");
+  await expect(wire.ask(url, { headers: { authorization: "x\r\nhost: y" } })).rejects.toThrow("line end");
 });

@@ -1,9 +1,16 @@
 import { type Connection, openConnection, type WireAnswer, type WireOptions } from "./connection.ts";
+import type { Method } from "./head.ts";
 
-/** Asks servers for large bodies, over connections that are kept. */
+export interface WireRequest {
+  readonly method?: Method | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+}
+
+/** Asks servers by HTTP/1.1, over connections that are kept. */
 export interface Wire {
   /** Throws a ConnectionFault, or the system's. An answer's body must be poured or dropped. */
-  get(url: URL, headers: Readonly<Record<string, string>>): Promise<WireAnswer>;
+  ask(url: URL, request: WireRequest): Promise<WireAnswer>;
   /** Breaks off what is under way. */
   close(): void;
 }
@@ -25,14 +32,15 @@ export function createWire(options: WireOptions): Wire {
     return list;
   }
 
-  async function connect(url: URL): Promise<Connection> {
-    const connection = await openConnection(url, options, {
+  function connect(url: URL): Promise<Connection> {
+    return openConnection(url, options, {
+      onOpen(connection) {
+        open.add(connection);
+        if (isClosed) connection.destroy();
+      },
       onFree: (free) => idleOf(url).push({ connection: free, since: performance.now() }),
       onGone: (gone) => open.delete(gone),
     });
-    if (isClosed) connection.destroy();
-    else open.add(connection);
-    return connection;
   }
 
   function takeIdle(url: URL): Connection | undefined {
@@ -45,9 +53,9 @@ export function createWire(options: WireOptions): Wire {
   }
 
   return {
-    async get(url, headers) {
-      const request = textOf(url, headers);
-      return (takeIdle(url) ?? (await connect(url))).send(request);
+    async ask(url, request) {
+      const text = textOf(url, request);
+      return (takeIdle(url) ?? (await connect(url))).send(request.method ?? "GET", text);
     },
     close() {
       isClosed = true;
@@ -56,10 +64,11 @@ export function createWire(options: WireOptions): Wire {
   };
 }
 
-function textOf({ pathname, search, host }: URL, headers: Readonly<Record<string, string>>): string {
-  const lines = Object.entries({ host, ...headers }).map(([name, value]) => {
+function textOf({ pathname, search, host }: URL, { method = "GET", headers, body = "" }: WireRequest): string {
+  const length = method === "POST" ? { "content-length": String(Buffer.byteLength(body)) } : {};
+  const lines = Object.entries({ host, ...headers, ...length }).map(([name, value]) => {
     if (/[\r\n]/.test(value)) throw new Error(`a line end in the header ${name}`);
     return `${name}: ${value}\r\n`;
   });
-  return `GET ${pathname}${search} HTTP/1.1\r\n${lines.join("")}\r\n`;
+  return `${method} ${pathname}${search} HTTP/1.1\r\n${lines.join("")}\r\n${body}`;
 }
