@@ -123,7 +123,7 @@ describe.skipIf(missing !== undefined)(`straight from disk (${missing ?? "docker
     expectOk(
       await runOk("setpriv", [
         ...["--reuid", "nobody", "--clear-groups"],
-        ...[process.execPath, join(import.meta.dirname, "../../packages/syncer/src/bin.ts")],
+        ...[process.execPath, join(import.meta.dirname, "../../packages/syncer/src/bin.js")],
         ...["--config", site.config, "sync"],
       ]),
     );

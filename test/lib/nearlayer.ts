@@ -6,7 +6,7 @@ const packages = resolve(import.meta.dirname, "../../packages");
 
 /** The program under test, as `[command, ...arguments]`. */
 export function program(name: "syncer" | "mirrorlist"): [string, string] {
-  return [process.execPath, resolve(packages, name, "src/bin.ts")];
+  return [process.execPath, resolve(packages, name, "src/bin.js")];
 }
 
 /** Runs a command of the syncer with a configuration file: `syncer(config, ["sync", "--json"])`. */

@@ -9,7 +9,7 @@ import { startMirror } from "../testing/http.ts";
 import { AMD64 } from "../testing/mirrors.ts";
 import { createTree } from "../testing/tree.ts";
 
-const BIN = join(import.meta.dirname, "..", "bin.ts");
+const BIN = join(import.meta.dirname, "..", "bin.js");
 
 function start(...args: string[]): ChildProcess {
   const child = spawn(process.execPath, [BIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });

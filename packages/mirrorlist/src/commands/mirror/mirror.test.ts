@@ -14,7 +14,7 @@ import { listMirrors, summarizeMirrors } from "./list.ts";
 import { showMirror, summarizeMirror } from "./show.ts";
 import { approve, disable, enable, remove } from "./states.ts";
 
-const BIN = join(import.meta.dirname, "..", "..", "bin.ts");
+const BIN = join(import.meta.dirname, "..", "..", "bin.js");
 const AT = "2026-11-24T12:00:00.000Z";
 
 let folder: string;

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { runMain } from "@nearlayer/shared/cli";
 import { keepMemorySmall } from "./server/collector.ts";
 
