@@ -1,6 +1,6 @@
 import type { RequestListener } from "node:http";
+import { failWhenBusy } from "@nearlayer/shared/catalog/busy";
 import { openCatalog, readRevision } from "@nearlayer/shared/catalog/open";
-import { failWhenBusy } from "@nearlayer/shared/catalog/variants";
 import type { Config } from "@nearlayer/shared/config/schema";
 import type { Logger } from "@nearlayer/shared/log";
 import { createCrawlAgent, openCrawlCatalog } from "./crawl/catalog.ts";

@@ -1,5 +1,5 @@
+import { failWhenBusy, flushRarely } from "@nearlayer/shared/catalog/busy";
 import { type Catalog, openCatalog } from "@nearlayer/shared/catalog/open";
-import { failWhenBusy, flushRarely } from "@nearlayer/shared/catalog/variants";
 import { createMirrorAgent, type MirrorAgent } from "../mirrors/agent.ts";
 
 /**

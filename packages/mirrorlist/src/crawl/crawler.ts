@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { pruneAudits } from "@nearlayer/shared/catalog/audits";
+import { isBusy } from "@nearlayer/shared/catalog/busy";
 import { pruneHistory } from "@nearlayer/shared/catalog/history";
 import type { AppliedTransition } from "@nearlayer/shared/catalog/mirror-states";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
-import { isBusy } from "@nearlayer/shared/catalog/variants";
 import { messageOf } from "@nearlayer/shared/errors";
 import type { Logger } from "@nearlayer/shared/log";
 import type { Mirror } from "../mirrors/mirror.ts";

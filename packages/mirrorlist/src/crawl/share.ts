@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { isBusy } from "@nearlayer/shared/catalog/busy";
 import { claimTurns } from "@nearlayer/shared/catalog/leases";
 import { readWantedProbes } from "@nearlayer/shared/catalog/mirror-states";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
 import { readProbes } from "@nearlayer/shared/catalog/probes";
-import { isBusy } from "@nearlayer/shared/catalog/variants";
 import { messageOf } from "@nearlayer/shared/errors";
 import type { Logger } from "@nearlayer/shared/log";
 import type { Mirror } from "../mirrors/mirror.ts";

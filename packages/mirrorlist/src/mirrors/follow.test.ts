@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { failWhenBusy } from "@nearlayer/shared/catalog/busy";
 import { ensureDeclared } from "@nearlayer/shared/catalog/mirror-declared";
 import { setMirrorState } from "@nearlayer/shared/catalog/mirror-states";
 import { addMirror, readMirrors, removeMirror } from "@nearlayer/shared/catalog/mirrors";
 import { openCatalog } from "@nearlayer/shared/catalog/open";
-import { failWhenBusy } from "@nearlayer/shared/catalog/variants";
 import { createLogger } from "@nearlayer/shared/log";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { declare } from "../testing/mirrors.ts";

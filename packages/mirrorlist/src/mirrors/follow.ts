@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { whenFree } from "@nearlayer/shared/catalog/busy";
 import { ensureDeclared } from "@nearlayer/shared/catalog/mirror-declared";
 import { readMirrors } from "@nearlayer/shared/catalog/mirrors";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
@@ -6,7 +7,6 @@ import { watchRevision } from "@nearlayer/shared/catalog/watch";
 import type { DeclaredMirror } from "@nearlayer/shared/config/schema";
 import { messageOf } from "@nearlayer/shared/errors";
 import type { Logger } from "@nearlayer/shared/log";
-import { whenFree } from "../when-free.ts";
 import { createNetwork, type Network } from "./network.ts";
 
 /** How long one attempt to write waits for other writers, and how long it is until the next attempt. */

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { whenFree } from "@nearlayer/shared/catalog/busy";
 import { wantProbe } from "@nearlayer/shared/catalog/mirror-states";
 import {
   addMirror,
@@ -13,7 +14,6 @@ import {
 import type { Catalog } from "@nearlayer/shared/catalog/open";
 import type { Config, DeclaredMirror } from "@nearlayer/shared/config/schema";
 import { proofOfToken } from "@nearlayer/shared/proof";
-import { whenFree } from "../when-free.ts";
 import type { CheckAsn } from "./check-asn.ts";
 import type { Request } from "./parse.ts";
 import { declared, explainRefusal, type Refusal, refuse } from "./refusal.ts";

@@ -1,7 +1,7 @@
+import { failWhenBusy } from "@nearlayer/shared/catalog/busy";
 import { readMirrors } from "@nearlayer/shared/catalog/mirrors";
 import { openCatalog } from "@nearlayer/shared/catalog/open";
 import { isKnownGeneration } from "@nearlayer/shared/catalog/served";
-import { failWhenBusy } from "@nearlayer/shared/catalog/variants";
 import { type Config, configSchema } from "@nearlayer/shared/config/schema";
 import { createLogger } from "@nearlayer/shared/log";
 import { crawlRound } from "../crawl/round.ts";

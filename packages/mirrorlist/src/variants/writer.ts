@@ -1,6 +1,6 @@
+import { whenFree } from "@nearlayer/shared/catalog/busy";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
 import { putVariants, type VariantRecord } from "@nearlayer/shared/catalog/variants";
-import { whenFree } from "../when-free.ts";
 
 /** How long a writer waits for its turn; after that the client gets the original, which is always right. */
 const WRITE_MS = 2000;

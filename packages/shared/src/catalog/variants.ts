@@ -1,4 +1,3 @@
-import { PostgresAdapter, sql } from "kysely";
 import type { Digest } from "../digest.ts";
 import { chunksOf } from "./chunks.ts";
 import type { Catalog } from "./open.ts";
@@ -41,30 +40,4 @@ export async function readVariant(catalog: Catalog, digest: Digest): Promise<Var
     .select(["digest", "original", "urls"])
     .where("digest", "=", digest)
     .executeTakeFirst();
-}
-
-/**
- * Makes a connection to SQLite fail at once where it would wait for another writer: SQLite waits on the only thread
- * that there is, and a server has requests to answer meanwhile. `isBusy` tells such a failure; try again later.
- */
-export async function failWhenBusy(catalog: Catalog): Promise<void> {
-  if (catalog.getExecutor().adapter instanceof PostgresAdapter) return;
-  await sql`pragma busy_timeout = 0`.execute(catalog);
-}
-
-/** Did SQLite refuse because another process is writing (SQLITE_BUSY, SQLITE_LOCKED)? */
-export function isBusy(error: unknown): boolean {
-  for (let current = error; current instanceof Error; current = current.cause) {
-    if ("errcode" in current && typeof current.errcode === "number") return [5, 6].includes(current.errcode & 0xff);
-  }
-  return false;
-}
-
-/**
- * Makes a connection to SQLite leave flushing to the next checkpoint: after a power failure the last commits may be
- * missing, and the file is whole all the same (https://www.sqlite.org/pragma.html#pragma_synchronous, NORMAL with a WAL).
- */
-export async function flushRarely(catalog: Catalog): Promise<void> {
-  if (catalog.getExecutor().adapter instanceof PostgresAdapter) return;
-  await sql`pragma synchronous = normal`.execute(catalog);
 }

@@ -1,9 +1,9 @@
+import { whenFree } from "@nearlayer/shared/catalog/busy";
 import { type EventRecord, recordEvents } from "@nearlayer/shared/catalog/events";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
 import type { Logger } from "@nearlayer/shared/log";
 import type { Message } from "./message.ts";
 import type { Metrics } from "./metrics.ts";
-import { whenFree } from "./patience.ts";
 import { judge } from "./rules/judge.ts";
 import type { Rule } from "./rules/presets.ts";
 import { clean, cleanKey } from "./text.ts";

@@ -1,6 +1,6 @@
+import { failWhenBusy } from "@nearlayer/shared/catalog/busy";
 import { countEvents } from "@nearlayer/shared/catalog/events";
 import { openCatalog } from "@nearlayer/shared/catalog/open";
-import { failWhenBusy } from "@nearlayer/shared/catalog/variants";
 import type { Config } from "@nearlayer/shared/config/schema";
 import { NearlayerError } from "@nearlayer/shared/errors";
 import type { Logger } from "@nearlayer/shared/log";

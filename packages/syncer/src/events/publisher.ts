@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { whenFree } from "@nearlayer/shared/catalog/busy";
 import { type EventGroup, settleEvents } from "@nearlayer/shared/catalog/events";
 import type { Catalog } from "@nearlayer/shared/catalog/open";
 import type { EventsConfig } from "@nearlayer/shared/config/events";
 import type { Logger } from "@nearlayer/shared/log";
 import type { Failure } from "../commands/failure.ts";
 import type { Metrics } from "./metrics.ts";
-import { whenFree } from "./patience.ts";
 import { waitAfter } from "./plan/backoff.ts";
 import { outcomesOf } from "./plan/batch.ts";
 import type { Work } from "./work.ts";

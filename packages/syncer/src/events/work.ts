@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { whenFree } from "@nearlayer/shared/catalog/busy";
 import type { EventGroup } from "@nearlayer/shared/catalog/events";
 import { latestGenerations } from "@nearlayer/shared/catalog/generations";
 import { wantProbe } from "@nearlayer/shared/catalog/mirror-states";
@@ -17,7 +18,6 @@ import { type SyncResult, sync } from "../commands/sync.ts";
 import { partsOf, type Scope, scopeOf } from "../source/walk.ts";
 import type { Metrics } from "./metrics.ts";
 import { destinationsOf, publishedNotice } from "./notify/notice.ts";
-import { whenFree } from "./patience.ts";
 
 /** How often a store that somebody else works on is tried again, in milliseconds. */
 const LOCKED_POLL_MS = 500;

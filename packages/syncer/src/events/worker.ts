@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { whenFree } from "@nearlayer/shared/catalog/busy";
 import {
   dueEvents,
   type EventGroup,
@@ -13,7 +14,6 @@ import type { EventsConfig } from "@nearlayer/shared/config/events";
 import type { Digest } from "@nearlayer/shared/digest";
 import type { Logger } from "@nearlayer/shared/log";
 import type { Metrics } from "./metrics.ts";
-import { whenFree } from "./patience.ts";
 import { waitAfter } from "./plan/backoff.ts";
 import { failureIn, failuresOfEarly, MAX_BATCH, referencesOf } from "./plan/batch.ts";
 import { type Arrivals, holdFor, noteArrivals } from "./plan/hold.ts";

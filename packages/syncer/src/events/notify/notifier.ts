@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { whenFree } from "@nearlayer/shared/catalog/busy";
 import {
   dueNotices,
   type Notice,
@@ -13,7 +14,6 @@ import type { EventsConfig } from "@nearlayer/shared/config/events";
 import { messageOf } from "@nearlayer/shared/errors";
 import type { Logger } from "@nearlayer/shared/log";
 import type { Metrics } from "../metrics.ts";
-import { whenFree } from "../patience.ts";
 import { waitAfter } from "../plan/backoff.ts";
 import { readSecret } from "../secret.ts";
 import type { Broker } from "../sources/amqp-connect.ts";
