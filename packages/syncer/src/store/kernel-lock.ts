@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, statSync } from "node:fs";
+import { close, closeSync, fstatSync, openSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, systemCode } from "@nearlayer/shared/errors";
 
@@ -25,7 +25,7 @@ export async function tryLock(file: string): Promise<KernelLock | undefined> {
   let database: DatabaseSync | undefined;
   const release = async () => {
     database?.close();
-    if (descriptor !== undefined) closeSync(descriptor);
+    if (descriptor !== undefined) closeLast(descriptor);
     opened.delete(file);
   };
   try {
@@ -44,4 +44,13 @@ export async function tryLock(file: string): Promise<KernelLock | undefined> {
   }
   await release();
   return undefined;
+}
+
+/**
+ * A removed file goes with its last descriptor, which can wait for the disk for long: that is left to another thread. Of
+ * one that is still there, closing this would end the lock of who takes it next in this process, so that it comes first.
+ */
+function closeLast(descriptor: number): void {
+  if (fstatSync(descriptor).nlink > 0) closeSync(descriptor);
+  else close(descriptor, () => {});
 }
