@@ -129,7 +129,8 @@ describe("events from RabbitMQ", () => {
       listener = await site.listen();
       await until(() => site.journal().length === before + EVENTS, { what: "all to be written down", within: 30_000 });
       expect(waiting()).toBe(EVENTS);
-      expect((await listener.log()).some(({ msg }) => msg === "waiting for the store")).toBe(true);
+      const isHeldUp = async () => (await listener.log()).some(({ msg }) => msg === "waiting for the store");
+      await until(isHeldUp, { what: "the listener to wait for the store" });
     } finally {
       await lock[Symbol.asyncDispose]();
     }
