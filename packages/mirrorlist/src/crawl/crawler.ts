@@ -53,8 +53,11 @@ const DAY_MS = 86_400_000;
 /** How long shutting down may take to write what is left. */
 const LAST_WORDS_MS = 2000;
 
-/** How often it is looked whose turn it is. */
-const tickMs = (interval: number) => Math.min(1000, Math.max(50, interval / 30));
+/**
+ * How often it is looked whose turn it is, in milliseconds: irregularly, or of two instances that look at the same rhythm
+ * the one that is first stays so, and has all the turns.
+ */
+const tickMs = (interval: number, random: number) => Math.min(1000, Math.max(50, interval / 30)) * (0.5 + random);
 
 /**
  * Crawls the mirrors together with all other instances on the catalog: turns are leased (`share.ts`), and what others
@@ -169,7 +172,7 @@ export function createCrawler(deps: CrawlerDeps): Crawler {
           wake = new AbortController();
           await tick().catch((error: unknown) => log.error({ err: error }, "the crawl failed"));
           const signal = AbortSignal.any([stop.signal, wake.signal]);
-          await sleep(tickMs(interval()), undefined, { signal, ref: false }).catch(() => undefined);
+          await sleep(tickMs(interval(), random()), undefined, { signal, ref: false }).catch(() => undefined);
         }
       })();
     },
