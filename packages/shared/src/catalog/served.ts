@@ -3,6 +3,7 @@ import type { Digest } from "../digest.ts";
 import type { Generation } from "../generation.ts";
 import type { Platform } from "../platform.ts";
 import type { Repository, Tag } from "../reference.ts";
+import { chunksOf } from "./chunks.ts";
 import type { Catalog } from "./open.ts";
 import type { CatalogSchema } from "./schema.ts";
 
@@ -78,8 +79,7 @@ export async function* readManifests(
   catalog: Catalog,
   digests: readonly Digest[],
 ): AsyncGenerator<Selectable<CatalogSchema["manifest"]>[]> {
-  for (let start = 0; start < digests.length; start += CHUNK) {
-    const chunk = digests.slice(start, start + CHUNK);
+  for (const chunk of chunksOf(digests, CHUNK)) {
     yield await catalog.selectFrom("manifest").selectAll().where("digest", "in", chunk).execute();
   }
 }
@@ -89,8 +89,7 @@ export async function* readContents(
   catalog: Catalog,
   digests: readonly Digest[],
 ): AsyncGenerator<{ digest: Digest; content: Uint8Array }[]> {
-  for (let start = 0; start < digests.length; start += CHUNK) {
-    const chunk = digests.slice(start, start + CHUNK);
+  for (const chunk of chunksOf(digests, CHUNK)) {
     const rows = await catalog.selectFrom("blob").select(["digest", "content"]).where("digest", "in", chunk).execute();
     yield rows.flatMap(({ digest, content }) => (content === null ? [] : [{ digest, content }]));
   }
